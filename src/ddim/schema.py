@@ -1,0 +1,339 @@
+"""The configuration's types, ranges and messages: every key that a stage reads is declared here.
+
+Imports no torch: composing and checking a configuration must be instant.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+HAT = "hat"  # the name of the sigma-hat row (App. D.3)
+
+
+class Accelerator(Enum):
+    """Where the network runs; `auto` is the best device present."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class Weights(Enum):
+    """Which of the two exported weight sets a sampler uses."""
+
+    ema = "ema"
+    raw = "raw"
+
+
+class WandbMode(Enum):
+    """`offline` needs no account and asks nothing."""
+
+    offline = "offline"
+    online = "online"
+    disabled = "disabled"
+
+
+def _need(condition: bool, key: str, accepts: str, got: object) -> None:
+    if not condition:
+        raise ValueError(f"{key} must be {accepts}, got {got!r}")
+
+
+def _positive(section: str, node: object, *names: str) -> None:
+    for name in names:
+        value = getattr(node, name)
+        _need(value > 0, f"{section}.{name}", "greater than 0", value)
+
+
+def check_eta(eta: Any, key: str) -> None:
+    """Raise ValueError unless `eta` is a number in [0, 1] or the string 'hat'."""
+    number = isinstance(eta, int | float) and not isinstance(eta, bool)
+    ok = eta == HAT if isinstance(eta, str) else number and 0 <= eta <= 1
+    _need(ok, key, "a number in [0, 1] or 'hat'", eta)
+
+
+@dataclass
+class Data:
+    """Which images, and where a local copy lies."""
+
+    name: str = MISSING
+    root: str = MISSING  # folder with the local copy; downloads go there
+    image_size: int = MISSING
+    channels: int = MISSING  # 1 grey, 3 RGB
+    flip: bool = MISSING  # random horizontal flips while training
+    held_out: float = MISSING  # share of images kept for `test` where the set has no test split
+    download: bool = MISSING  # fetch the set if root does not hold it
+    note: str = ""  # said beside every number, for example "JPEG copy"
+
+    def __post_init__(self) -> None:
+        _positive("data", self, "image_size")
+        _need(self.channels in (1, 3), "data.channels", "1 or 3", self.channels)
+        _need(0 <= self.held_out < 1, "data.held_out", "in [0, 1)", self.held_out)
+
+
+@dataclass
+class Diffusion:
+    """The forward process: linear beta from beta_start to beta_end over T steps."""
+
+    T: int = MISSING
+    beta_start: float = MISSING
+    beta_end: float = MISSING
+
+    def __post_init__(self) -> None:
+        _positive("diffusion", self, "T")
+        _need(0 < self.beta_start < 1, "diffusion.beta_start", "in (0, 1)", self.beta_start)
+        _need(
+            self.beta_start <= self.beta_end < 1,
+            "diffusion.beta_end",
+            "in [diffusion.beta_start, 1)",
+            self.beta_end,
+        )
+
+
+@dataclass
+class Model:
+    """DDPM's U-Net (ddim.unet.UNet)."""
+
+    channels: int = MISSING
+    multipliers: list[int] = MISSING
+    blocks: int = MISSING
+    attention: list[int] = MISSING  # image sizes with self-attention; the middle always has it
+    dropout: float = MISSING
+    groups: int = MISSING  # of GroupNorm
+
+    def __post_init__(self) -> None:
+        _positive("model", self, "channels", "blocks", "groups")
+        ok = len(self.multipliers) > 0 and all(m > 0 for m in self.multipliers)
+        _need(ok, "model.multipliers", "a list of integers greater than 0", self.multipliers)
+        _need(0 <= self.dropout < 1, "model.dropout", "in [0, 1)", self.dropout)
+        odd = [m for m in self.multipliers if self.channels * m % self.groups]
+        _need(not odd, "model.groups", "a divisor of channels x every multiplier", self.groups)
+
+
+@dataclass
+class Train:
+    """The recipe; defaults of the experiments are DDPM's (paper.md)."""
+
+    steps: int = MISSING
+    batch_size: int = MISSING  # over all devices together
+    lr: float = MISSING
+    warmup: int = MISSING  # steps of linear warm-up
+    grad_clip: float = MISSING  # on the global norm
+    ema_decay: float = MISSING
+    log_every: int = MISSING  # steps
+    checkpoint_every: int = MISSING  # steps between resume points
+    sample_every: int = MISSING  # steps between sample grids sent to the logger; 0: never
+    import_from: str | None = None  # path or URL of published weights, used instead of training
+    import_sha256: str | None = None  # checksum of that file
+    import_weights: Weights = Weights.ema  # what the published file says its weights are
+
+    def __post_init__(self) -> None:
+        _positive("train", self, "batch_size", "lr", "grad_clip", "log_every", "checkpoint_every")
+        for name in ("steps", "warmup", "sample_every"):
+            value = getattr(self, name)
+            _need(value >= 0, f"train.{name}", "0 or more", value)
+        _need(0 <= self.ema_decay < 1, "train.ema_decay", "in [0, 1)", self.ema_decay)
+        ok = self.import_from is not None or self.steps > 0
+        _need(ok, "train.steps", "greater than 0 (or set train.import_from)", self.steps)
+
+
+@dataclass
+class Trainer:
+    """What Lightning's Trainer is given; also the device of every other stage."""
+
+    accelerator: Accelerator = MISSING
+    devices: int = MISSING
+    num_nodes: int = MISSING
+    strategy: str = MISSING  # auto, ddp, ddp_spawn
+    precision: str = MISSING  # Lightning's names: 32-true, bf16-mixed
+    compile: bool = MISSING  # torch.compile the network
+
+    def __post_init__(self) -> None:
+        _positive("trainer", self, "devices", "num_nodes")
+        known = ("32-true", "bf16-mixed", "16-mixed")
+        _need(self.precision in known, "trainer.precision", f"one of {known}", self.precision)
+        known = ("auto", "ddp", "ddp_spawn")
+        _need(self.strategy in known, "trainer.strategy", f"one of {known}", self.strategy)
+
+
+@dataclass
+class Features:
+    """The feature space of FID, KID, precision and recall."""
+
+    name: str = MISSING  # classifier: trained here on the labels; inception: torch-fidelity's
+    weights: str | None = None  # a local Inception file; null lets torch-fidelity download its own
+    dim: int = MISSING  # classifier only
+    epochs: int = MISSING  # classifier only
+    batch_size: int = MISSING
+
+    def __post_init__(self) -> None:
+        known = ("classifier", "inception")
+        _need(self.name in known, "features.name", f"one of {known}", self.name)
+        _positive("features", self, "dim", "epochs", "batch_size")
+
+
+@dataclass
+class Sampler:
+    """How S steps are chosen, and who takes them."""
+
+    trajectory: Any = MISSING  # linear, quadratic, quadratic-published, or a list of integers
+    clip_x0: list[Any] = MISSING  # the rows (values of eta) whose x0_hat is clipped to [-1, 1]
+    scheduler: str | None = None  # a diffusers scheduler's class name; null: our own sampler
+    options: dict[str, Any] = field(default_factory=dict)  # that scheduler's arguments
+
+    def __post_init__(self) -> None:
+        known = ("linear", "quadratic", "quadratic-published")
+        if isinstance(self.trajectory, str):
+            ok = self.trajectory in known
+        else:
+            ok = isinstance(self.trajectory, list) and all(
+                isinstance(t, int) for t in self.trajectory
+            )
+        accepts = f"one of {known} or a list of integers"
+        _need(ok, "sampler.trajectory", accepts, self.trajectory)
+        for eta in self.clip_x0:
+            check_eta(eta, "sampler.clip_x0")
+
+
+@dataclass
+class Cell:
+    """One cell of Table 1: S, eta and the seed of its noise."""
+
+    steps: int = MISSING
+    eta: Any = MISSING
+    seed: int = MISSING
+
+    def __post_init__(self) -> None:
+        _positive("cell", self, "steps")
+        check_eta(self.eta, "cell.eta")
+        _need(self.seed >= 0, "cell.seed", "0 or more", self.seed)
+
+
+@dataclass
+class Sample:
+    """How many images a cell has, and how they are made."""
+
+    n: int = MISSING
+    batch_size: int = MISSING
+    shard: int = MISSING  # images kept at a time; a killed cell loses at most this many
+    weights: Weights = MISSING
+
+    def __post_init__(self) -> None:
+        _positive("sample", self, "batch_size", "shard")
+        _need(self.n >= 2, "sample.n", "at least 2", self.n)
+
+
+@dataclass
+class Sweep:
+    """The grid of Table 1."""
+
+    steps: list[int] = MISSING
+    eta: list[Any] = MISSING
+    seeds: list[int] = MISSING  # more than one: repeats, reported with their spread
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "eta", "seeds"):
+            values = getattr(self, name)
+            ok = len(values) > 0 and len(set(map(str, values))) == len(values)
+            _need(ok, f"sweep.{name}", "a list without repeats, at least one long", values)
+        _need(min(self.steps) > 0, "sweep.steps", "greater than 0", self.steps)
+        for eta in self.eta:
+            check_eta(eta, "sweep.eta")
+
+
+@dataclass
+class Evaluate:
+    """Details of the measurement that move the numbers."""
+
+    resamples: int = MISSING  # bootstrap resamples behind each interval
+    kid_subsets: int = MISSING
+    kid_subset_size: int = MISSING
+    neighbours: int = MISSING  # k of precision and recall
+
+    def __post_init__(self) -> None:
+        _positive("evaluate", self, "resamples", "kid_subsets", "kid_subset_size", "neighbours")
+
+
+@dataclass
+class Reconstruct:
+    """Table 2: encode with S steps, decode with the same S."""
+
+    steps: list[int] = MISSING
+    n: int = MISSING  # held-out images
+    batch_size: int = MISSING
+
+    def __post_init__(self) -> None:
+        _positive("reconstruct", self, "n", "batch_size")
+        ok = len(self.steps) > 0 and min(self.steps) > 0
+        _need(ok, "reconstruct.steps", "a list of integers greater than 0", self.steps)
+
+
+@dataclass
+class Logger:
+    """W&B."""
+
+    mode: WandbMode = MISSING
+    project: str = MISSING
+    entity: str | None = None
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Config:
+    """Everything. `name` is the experiment's: results lie in out/<name> and reports/<name>."""
+
+    name: str = MISSING
+    table: str | None = None  # the paper's table that this experiment reproduces, e.g. cifar10
+    seed: int = MISSING  # of training; cells have their own
+    data: Data = MISSING
+    diffusion: Diffusion = MISSING
+    model: Model = MISSING
+    train: Train = MISSING
+    trainer: Trainer = MISSING
+    features: Features = MISSING
+    sampler: Sampler = MISSING
+    cell: Cell = MISSING
+    sample: Sample = MISSING
+    sweep: Sweep = MISSING
+    evaluate: Evaluate = MISSING
+    reconstruct: Reconstruct = MISSING
+    logger: Logger = MISSING
+
+    def __post_init__(self) -> None:
+        _need(self.seed >= 0, "seed", "0 or more", self.seed)
+        ok = bool(self.name) and all(c.isalnum() or c in "-_" for c in self.name)
+        _need(ok, "name", "letters, digits, '-' and '_' (it names folders)", self.name)
+        self._check_steps()
+        factor = 2 ** (len(self.model.multipliers) - 1)
+        size = self.data.image_size
+        _need(
+            size % factor == 0,
+            "data.image_size",
+            f"divisible by {factor} (model.multipliers)",
+            size,
+        )
+
+    def _check_steps(self) -> None:
+        T = self.diffusion.T
+        for key, steps in (
+            ("cell.steps", [self.cell.steps]),
+            ("sweep.steps", self.sweep.steps),
+            ("reconstruct.steps", self.reconstruct.steps),
+        ):
+            _need(max(steps) <= T, key, f"at most diffusion.T = {T}", max(steps))
+
+
+def register() -> None:
+    """Make the schema known to Hydra as `ddim_schema`."""
+    ConfigStore.instance().store(name="ddim_schema", node=Config, provider="ddim")
+
+
+def checked(cfg: DictConfig) -> Config:
+    """Resolve `cfg`, check every range and return the typed object; ValueError names the key."""
+    node = OmegaConf.to_object(cfg)
+    if not isinstance(node, Config):
+        raise TypeError("the configuration was composed without ddim_schema")
+    return node
