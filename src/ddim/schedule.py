@@ -3,6 +3,7 @@
 Everything here is float64 arithmetic on a handful of numbers; no network, no configuration.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TypeVar
@@ -72,10 +73,10 @@ def check_trajectory(tau: list[int], T: int, S: int) -> list[int]:
     """Return `tau`, or raise ValueError unless it is S strictly increasing integers in 1..T."""
     if len(tau) != S:
         raise ValueError(f"the trajectory has {len(tau)} steps where S = {S} were asked for")
-    for t, following in zip(tau, tau[1:], strict=False):
-        if t >= following:
+    for t, later in itertools.pairwise(tau):
+        if t >= later:
             raise ValueError(
-                f"the trajectory must be strictly increasing, got {t} before {following}"
+                f"the trajectory must be strictly increasing, got {t} before {later}"
             )
     if tau[0] < 1 or tau[-1] > T:
         raise ValueError(f"the trajectory must lie in 1..{T}, got {tau[0]}..{tau[-1]}")

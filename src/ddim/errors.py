@@ -1,0 +1,18 @@
+"""Which exceptions are a user's mistake, and how one is said in one line."""
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
+
+
+def one_line(error: BaseException) -> str:
+    """The message of `error`, and of what caused it where that says more, on one line."""
+    parts: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(parts) < 2:
+        text = " ".join(str(current).split())
+        if text and text not in " ".join(parts):
+            parts.append(text)
+        current = current.__cause__
+    return ": ".join(parts) or type(error).__name__
