@@ -5,6 +5,7 @@ Imports no torch: composing and checking a configuration must be instant.
 
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -272,6 +273,57 @@ class Reconstruct:
 
 
 @dataclass
+class Lecture:
+    """How much each of the lecture's sections measures; what it shows is fixed."""
+
+    n: int = MISSING  # held-out images behind every average
+    shown: int = MISSING  # images in every picture
+    steps: int = MISSING  # S of encoding, decoding, paths and interpolations
+    draws: int = MISSING  # invert: encodings of one and the same image
+    points: int = MISSING  # interpolate: images from one end to the other, ends included
+    per_class: int = MISSING  # edit: training images encoded for each class's mean
+    strengths: list[float] = MISSING  # edit: multiples of the direction between two means
+    simulations: int = MISSING  # family: simulated pixels behind each marginal
+    eta: list[float] = MISSING  # family: the members whose J_sigma is computed
+    ode_steps: list[int] = MISSING  # ode: the numbers of steps compared with the longest
+
+    def __post_init__(self) -> None:
+        _positive("lecture", self, "shown", "steps", "per_class", "simulations")
+        for name, least in (("n", 2), ("draws", 2), ("points", 3)):
+            value = getattr(self, name)
+            _need(value >= least, f"lecture.{name}", f"at least {least}", value)
+        ok = len(self.strengths) > 0 and min(self.strengths) >= 0
+        _need(ok, "lecture.strengths", "a list of numbers, 0 or more", self.strengths)
+        ok = len(self.eta) > 0 and all(0 < eta <= 1 for eta in self.eta)
+        _need(ok, "lecture.eta", "a list of numbers in (0, 1]: J_sigma has no sigma = 0", self.eta)
+        rising = all(a < b for a, b in pairwise(self.ode_steps))
+        ok = len(self.ode_steps) >= 3 and self.ode_steps[0] > 0 and rising
+        _need(ok, "lecture.ode_steps", "a rising list of at least 3 numbers", self.ode_steps)
+
+
+@dataclass
+class Solver:
+    """One row of the table of newer samplers."""
+
+    scheduler: str = MISSING  # a class of diffusers
+    options: dict[str, Any] = field(default_factory=dict)  # its arguments
+
+
+@dataclass
+class Solvers:
+    """The table of newer samplers: schedulers of diffusers over the same network and x_T."""
+
+    n: int = MISSING  # images per cell
+    steps: list[int] = MISSING
+    rows: dict[str, Solver] = MISSING  # by the name that the table prints
+
+    def __post_init__(self) -> None:
+        _need(self.n >= 2, "solvers.n", "at least 2", self.n)
+        ok = len(self.steps) > 0 and min(self.steps) > 0
+        _need(ok, "solvers.steps", "a list of integers greater than 0", self.steps)
+
+
+@dataclass
 class Logger:
     """W&B."""
 
@@ -300,6 +352,8 @@ class Config:
     sweep: Sweep = MISSING
     evaluate: Evaluate = MISSING
     reconstruct: Reconstruct = MISSING
+    lecture: Lecture = MISSING
+    solvers: Solvers = MISSING
     logger: Logger = MISSING
 
     def __post_init__(self) -> None:
@@ -322,6 +376,9 @@ class Config:
             ("cell.steps", [self.cell.steps]),
             ("sweep.steps", self.sweep.steps),
             ("reconstruct.steps", self.reconstruct.steps),
+            ("lecture.steps", [self.lecture.steps]),
+            ("lecture.ode_steps", self.lecture.ode_steps),
+            ("solvers.steps", self.solvers.steps),
         ):
             _need(max(steps) <= T, key, f"at most diffusion.T = {T}", max(steps))
 
