@@ -221,10 +221,16 @@ class Sample:
     batch_size: int = MISSING
     shard: int = MISSING  # images kept at a time; a killed cell loses at most this many
     weights: Weights = MISSING
+    n_at: dict[int, int] = field(default_factory=dict)  # another n at some S: {1000: 2000}
 
     def __post_init__(self) -> None:
         _positive("sample", self, "batch_size", "shard")
-        _need(self.n >= 2, "sample.n", "at least 2", self.n)
+        for n in (self.n, *self.n_at.values()):
+            _need(n >= 2, "sample.n", "at least 2", n)
+
+    def count(self, steps: int) -> int:
+        """The number of images of a cell with S = `steps`."""
+        return self.n_at.get(steps, self.n)
 
 
 @dataclass
@@ -243,6 +249,9 @@ class Sweep:
         _need(min(self.steps) > 0, "sweep.steps", "greater than 0", self.steps)
         for eta in self.eta:
             check_eta(eta, "sweep.eta")
+            # DVC names the cell's files by what it reads here: 0 and 0.0 would be two cells.
+            written = isinstance(eta, float | str)
+            _need(written, "sweep.eta", "written with a decimal point, as 0.0 or 1.0", eta)
 
 
 @dataclass

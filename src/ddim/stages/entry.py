@@ -9,6 +9,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from ddim import sweeping
 from ddim.errors import USER_ERRORS, one_line
 from ddim.schema import Config, checked, register
 
@@ -17,15 +18,21 @@ def stage(run: Callable[[Config], Any]) -> None:
     """Compose the configuration from ./conf and the command line, check it, call `run`.
 
     `-cn stage` reads the committed params.yaml instead of conf/config.yaml; `-m` is Hydra's
-    multirun. Exits with 1 and one line on standard error for a mistake of the user.
+    multirun, in which a failed job does not stop the others. Exits with 1 and one line on
+    standard error for a mistake of the user.
     """
     conf = Path("conf").absolute()
     if not conf.is_dir():
         sys.exit(f"error: no folder conf/ in {Path.cwd()}: run this from the project's root")
     register()
 
-    def task(cfg: DictConfig) -> Any:
-        return run(checked(cfg))
+    def task(cfg: DictConfig) -> None:
+        try:
+            run(checked(cfg))
+        except Exception as error:
+            if not sweeping.in_multirun():
+                raise
+            sweeping.record_failure(error)
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let Hydra raise instead of print and exit
     try:
