@@ -1,0 +1,157 @@
+"""Any scheduler of diffusers as a sampler: the same eps_model, the same x_T, the same alpha-bar.
+
+diffusers counts t from 0 and rounds the schedule to float32; here the network is called with the
+paper's t in 1..T, and the scheduler is given our float64 alpha-bar wherever it keeps one (those
+that work on sigma = sqrt((1 - a) / a) still round that to float32). diffusers is an optional extra.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ddim.sampler import EpsModel, RandnLike
+
+# Chosen where a class has the option and the user says nothing: compared with our own sampler, x0
+# is not clipped and the last step goes all the way to alpha-bar = 1.
+CHOSEN = {"clip_sample": False, "set_alpha_to_one": True}
+OURS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
+
+
+class Result(NamedTuple):
+    """What a scheduler made, and what it cost."""
+
+    x_0: Tensor  # [N,...]
+    nfe: int  # evaluations of the network per image, counted
+    steps: list[int]  # the paper's t of each evaluation, in order
+
+
+def sample(
+    eps_model: EpsModel,
+    x_T: Tensor,
+    alpha_bar: Tensor,
+    S: int,
+    scheduler: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    randn_like: RandnLike = torch.randn_like,
+) -> Result:
+    """x_0 from x_T with S steps of the diffusers scheduler of this class name.
+
+    x_T float [N,...] standard normal; alpha_bar float64 [T+1]; options are the scheduler's own
+    arguments. Schedulers of second order evaluate the network more than S times. A scheduler that
+    stops between two steps of the chain is given the network at the nearest one. One that draws
+    noise draws each image's from a generator of its own, seeded by `randn_like`, so that image i
+    stays a function of (seed, i). Raises ValueError, naming sampler.scheduler or sampler.options,
+    for what diffusers cannot do, and where diffusers is not installed.
+    """
+    T = len(alpha_bar) - 1
+    if not 1 <= S <= T:
+        raise ValueError(f"the number of steps S must be in 1..T = 1..{T}, got {S}")
+    solver = build(scheduler, options or {}, alpha_bar)
+    _set_timesteps(solver, S, x_T.device)
+    noise = _step_arguments(solver, x_T, randn_like)
+    x = x_T * float(solver.init_noise_sigma)
+    steps: list[int] = []
+    for time in solver.timesteps:
+        t = min(max(round(float(time)), 0), T - 1) + 1
+        scaled = solver.scale_model_input(x, time).to(x_T.dtype)
+        eps = eps_model(scaled, torch.full((len(x),), t, dtype=torch.int64, device=x.device))
+        steps.append(t)
+        x = solver.step(eps, time, x, **noise).prev_sample
+    return Result(x.to(x_T.dtype), len(steps), steps)
+
+
+def build(scheduler: str, options: Mapping[str, Any], alpha_bar: Tensor) -> Any:
+    """The scheduler with `options` over our alpha-bar; ValueError names the wrong key."""
+    kind = _find(scheduler)
+    accepted = inspect.signature(kind.__init__).parameters
+    _check_options(scheduler, options, [name for name in accepted if name != "self"])
+    chosen = {name: value for name, value in CHOSEN.items() if name in accepted}
+    beta = 1 - alpha_bar[1:] / alpha_bar[:-1]
+    try:
+        solver = kind(
+            **{**chosen, **options},
+            num_train_timesteps=len(beta),
+            trained_betas=beta.tolist(),
+        )
+    except (ValueError, TypeError, NotImplementedError, ImportError) as error:
+        raise ValueError(f"sampler.options do not suit {scheduler}: {error}") from None
+    _adopt(solver, alpha_bar)
+    return solver
+
+
+def names() -> list[str]:
+    """The schedulers that diffusers calls interchangeable, but for EDM's: it has no alpha-bar."""
+    _diffusers()
+    from diffusers.schedulers import KarrasDiffusionSchedulers
+
+    return [kind.name for kind in KarrasDiffusionSchedulers if not kind.name.startswith("EDM")]
+
+
+def _diffusers() -> Any:
+    try:
+        import diffusers
+    except ImportError:
+        how = "pip install 'ddim[diffusers]'"
+        raise ValueError(f"sampler.scheduler needs diffusers, which is absent: {how}") from None
+    return diffusers
+
+
+def _find(scheduler: str) -> Callable[..., Any]:
+    if scheduler not in names():
+        raise ValueError(
+            f"sampler.scheduler must be one of {', '.join(sorted(names()))}; got {scheduler!r}"
+        )
+    kind: Callable[..., Any] = getattr(_diffusers(), scheduler)
+    return kind
+
+
+def _check_options(scheduler: str, options: Mapping[str, Any], accepted: list[str]) -> None:
+    ours = [name for name in options if name in OURS]
+    if ours:
+        raise ValueError(f"sampler.options.{ours[0]} is given by diffusion.*: set it there")
+    if options.get("prediction_type", "epsilon") != "epsilon":
+        raise ValueError("sampler.options.prediction_type must be epsilon: the network predicts it")
+    unknown = [name for name in options if name not in accepted]
+    if unknown:
+        listed = ", ".join(name for name in accepted if name not in OURS)
+        raise ValueError(f"sampler.options.{unknown[0]}: {scheduler} accepts {listed}")
+
+
+def _adopt(solver: Any, alpha_bar: Tensor) -> None:
+    """Put our float64 alpha-bar in the place of the float32 one that diffusers computed."""
+    a = alpha_bar[1:].double().clone()
+    exact = {
+        "betas": 1 - alpha_bar[1:] / alpha_bar[:-1],
+        "alphas": alpha_bar[1:] / alpha_bar[:-1],
+        "alphas_cumprod": a,
+        "alpha_t": a.sqrt(),
+        "sigma_t": (1 - a).sqrt(),
+        "lambda_t": (a / (1 - a)).log() / 2,
+    }
+    for name, value in exact.items():
+        if hasattr(solver, name):
+            setattr(solver, name, value)
+    if hasattr(solver, "final_alpha_cumprod"):
+        to_one = solver.config.set_alpha_to_one
+        solver.final_alpha_cumprod = torch.ones((), dtype=torch.float64) if to_one else a[0]
+
+
+def _set_timesteps(solver: Any, S: int, device: torch.device) -> None:
+    try:
+        solver.set_timesteps(S, device=device)
+    except (ValueError, IndexError, NotImplementedError) as error:
+        raise ValueError(f"{type(solver).__name__} cannot take S = {S} steps: {error}") from None
+
+
+def _step_arguments(solver: Any, x_T: Tensor, randn_like: RandnLike) -> dict[str, Any]:
+    """`generator=` for the schedulers whose step may draw noise: one generator per image."""
+    if "generator" not in inspect.signature(solver.step).parameters:
+        return {}
+    rows = randn_like(x_T).flatten(1).cpu().numpy()
+    seeds = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in rows]
+    return {"generator": [torch.Generator(x_T.device).manual_seed(seed) for seed in seeds]}

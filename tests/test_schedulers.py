@@ -1,0 +1,123 @@
+"""diffusers' schedulers through our door: the same steps as ours where they implement the same."""
+
+import sys
+
+import pytest
+import torch
+from oracle import ALPHA_BAR, eps_model, ode
+
+from ddim import sampler, schedule, schedulers
+from ddim.noise import Noise
+
+
+SHAPE = (1, 4, 4)
+
+
+def x_T(indices=range(3)):
+    return Noise(0, indices, SHAPE).draw().double()
+
+
+@pytest.mark.parametrize("S", [1, 10, 50])
+def test_ddim_equals_our_sampler(S):
+    ours = sampler.sample(eps_model, x_T(), ALPHA_BAR, schedule.trajectory(1000, S))
+    theirs = schedulers.sample(eps_model, x_T(), ALPHA_BAR, S, "DDIMScheduler")
+    torch.testing.assert_close(theirs.x_0, ours, rtol=0, atol=1e-10)
+    assert theirs.steps == schedule.trajectory(1000, S)[::-1]
+    assert theirs.nfe == S
+
+
+def test_first_order_dpm_solver_is_ddim():
+    tau = [100 * i for i in range(1, 11)]
+    options = {"solver_order": 1, "timestep_spacing": "trailing"}
+    theirs = schedulers.sample(
+        eps_model, x_T(), ALPHA_BAR, 10, "DPMSolverMultistepScheduler", options
+    )
+    assert theirs.steps == tau[::-1]
+    ours = sampler.sample(eps_model, x_T(), ALPHA_BAR, tau)
+    torch.testing.assert_close(theirs.x_0, ours, rtol=0, atol=2e-6)  # its sigmas are float32
+
+
+def test_the_network_is_called_with_the_papers_t_exactly_nfe_times():
+    seen = []
+
+    def spy(x, t):
+        assert t.dtype == torch.int64
+        assert t.shape == (len(x),)
+        seen.append(int(t[0]))
+        return eps_model(x, t)
+
+    heun = schedulers.sample(spy, x_T(), ALPHA_BAR, 10, "HeunDiscreteScheduler")
+    assert heun.nfe == len(seen) == 19
+    assert heun.steps == seen
+    seen.clear()
+    pndm = schedulers.sample(spy, x_T(), ALPHA_BAR, 10, "PNDMScheduler")
+    assert pndm.nfe == len(seen) == 19  # four evaluations in each of the three warm-up steps
+    assert min(seen) >= 1
+    assert max(seen) <= 1000
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DPMSolverMultistepScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler"],
+)
+def test_higher_order_is_nearer_to_the_exact_solution_than_ddim(name):
+    x = x_T()
+    ours = sampler.sample(eps_model, x, ALPHA_BAR, schedule.trajectory(1000, 20))
+    theirs = schedulers.sample(eps_model, x, ALPHA_BAR, 20, name)
+    assert (theirs.x_0 - ode(x, 1000, 0)).norm() < 0.8 * (ours - ode(x, 1000, 0)).norm()
+
+
+def test_stochastic_noise_is_a_function_of_the_image_alone():
+    def run(indices):
+        noise = Noise(0, indices, SHAPE)
+        x = noise.draw()
+        name = "EulerAncestralDiscreteScheduler"
+        return schedulers.sample(eps_model, x, ALPHA_BAR, 5, name, randn_like=noise).x_0
+
+    together, alone = run([0, 1, 2]), run([2])
+    torch.testing.assert_close(together[2:], alone, rtol=0, atol=0)
+    assert (together[0] - together[1]).abs().max() > 0.1
+
+
+def test_x0_is_not_clipped_unless_asked():
+    def bright(x, t):
+        return eps_model(x, t) - 3.0
+
+    free = schedulers.sample(bright, x_T(), ALPHA_BAR, 5, "DDIMScheduler").x_0
+    clipped = schedulers.sample(
+        bright, x_T(), ALPHA_BAR, 5, "DDIMScheduler", {"clip_sample": True}
+    ).x_0
+    assert free.abs().max() > 1.5
+    assert clipped.abs().max() <= 1
+
+
+def test_every_name_offered_runs():
+    """DPMSolverSDEScheduler needs a package of its own and says so."""
+    for name in schedulers.names():
+        if name == "DPMSolverSDEScheduler":
+            continue
+        result = schedulers.sample(eps_model, x_T(), ALPHA_BAR, 5, name)
+        assert result.x_0.isfinite().all(), name
+        assert result.nfe == len(result.steps) >= 5, name
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("DDIM", {}, "sampler.scheduler must be one of .*DDIMScheduler"),
+        ("UNet2DModel", {}, "sampler.scheduler must be one of"),
+        ("DDIMScheduler", {"order": 2}, "sampler.options.order: DDIMScheduler accepts"),
+        ("DDIMScheduler", {"beta_end": 0.1}, "sampler.options.beta_end is given by diffusion"),
+        ("DDIMScheduler", {"prediction_type": "sample"}, "prediction_type must be epsilon"),
+        ("DPMSolverMultistepScheduler", {"algorithm_type": "best"}, "sampler.options do not suit"),
+    ],
+)
+def test_mistakes_name_their_key(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        schedulers.sample(eps_model, x_T(), ALPHA_BAR, 5, name, options)
+
+
+def test_without_diffusers_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(ValueError, match=r"pip install 'ddim\[diffusers\]'"):
+        schedulers.sample(eps_model, x_T(), ALPHA_BAR, 5, "DDIMScheduler")
