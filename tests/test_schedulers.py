@@ -9,7 +9,6 @@ from oracle import ALPHA_BAR, eps_model, ode
 from ddim import sampler, schedule, schedulers
 from ddim.noise import Noise
 
-
 SHAPE = (1, 4, 4)
 
 
