@@ -1,0 +1,37 @@
+"""The training objective: mean squared error on eps (DDPM's L_simple; gamma = 1 in Theorem 1)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def noised(x0: Tensor, t: Tensor, eps: Tensor, alpha_bar: Tensor) -> Tensor:
+    """Eq. 4: x_t = sqrt(a) x0 + sqrt(1 - a) eps, a draw from q(x_t | x_0).
+
+    x0 and eps [N,...]; t int64 [N] in 1..T; alpha_bar float64 [T+1] on x0's device. Returns x_t in
+    x0's dtype: the square roots are taken in alpha_bar's.
+    """
+    a = alpha_bar[t].reshape(-1, *[1] * (x0.ndim - 1))  # [N,1,...]
+    return a.sqrt().to(x0.dtype) * x0 + (1 - a).sqrt().to(x0.dtype) * eps
+
+
+def loss(
+    eps_model: Callable[[Tensor, Tensor], Tensor],
+    x0: Tensor,
+    t: Tensor,
+    eps: Tensor,
+    alpha_bar: Tensor,
+) -> Tensor:
+    """The mean over images and dimensions of (eps_model(x_t, t) - eps)^2, a float32 scalar.
+
+    Shapes as in `noised`. The published DDIM code sums over dimensions instead; the mean is DDPM's.
+    """
+    predicted = eps_model(noised(x0, t, eps, alpha_bar), t)
+    return F.mse_loss(predicted.float(), eps.float())
+
+
+def flipped(x: Tensor, flip: Tensor) -> Tensor:
+    """x [N,C,H,W] with the images where flip (bool [N]) holds mirrored left to right."""
+    return torch.where(flip[:, None, None, None], x.flip(-1), x)
