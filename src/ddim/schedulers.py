@@ -6,9 +6,10 @@ that work on sigma = sqrt((1 - a) / a) still round that to float32). diffusers i
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,12 +22,72 @@ CHOSEN = {"clip_sample": False, "set_alpha_to_one": True}
 OURS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
 
 
-class Result(NamedTuple):
-    """What a scheduler made, and what it cost."""
+Network = TypeVar("Network", bound=EpsModel)
 
-    x_0: Tensor  # [N,...]
-    nfe: int  # evaluations of the network per image, counted
-    steps: list[int]  # the paper's t of each evaluation, in order
+
+@dataclass(frozen=True)
+class Scheduler(Generic[Network]):
+    """S steps of a diffusers scheduler with everything but the noise settled.
+
+    Args:
+        eps_model: the network, called with the paper's t in 1..T.
+        alpha_bar: float64 [T+1].
+        S: what the scheduler is asked for. One of second order evaluates more often: see `times`.
+        name: the scheduler's class name.
+        options: its own arguments.
+    Raises ValueError, naming sampler.scheduler or sampler.options, for what diffusers cannot do,
+    and where diffusers is not installed.
+    """
+
+    eps_model: Network
+    alpha_bar: Tensor
+    S: int
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._ready("cpu")  # a mistake must show before the first image
+
+    @property
+    def times(self) -> list[int]:
+        """The paper's t of each evaluation of the network, in order.
+
+        Where a scheduler stops between two steps of the chain, the nearest one.
+        """
+        T = len(self.alpha_bar) - 1
+        return [min(max(round(float(t)), 0), T - 1) + 1 for t in self._ready("cpu").timesteps]
+
+    @property
+    def states(self) -> int:
+        """How many states a walk yields: one for each evaluation of the network."""
+        return len(self.times)
+
+    def __call__(self, x_T: Tensor, randn_like: RandnLike) -> Iterator[Tensor]:
+        """Yield the state after each evaluation; the last one is x_0.
+
+        x_T float [N,...] is standard normal. A scheduler that draws noise draws each image's from
+        a generator of its own, seeded by `randn_like`: image i stays a function of (seed, i).
+        """
+        solver = self._ready(x_T.device)
+        noise = _step_arguments(solver, x_T, randn_like)
+        x = x_T * float(solver.init_noise_sigma)
+        for t, time in zip(self.times, solver.timesteps, strict=True):
+            inside = solver.scale_model_input(x, time).to(x_T.dtype)
+            steps = torch.full((len(x),), t, dtype=torch.int64, device=x.device)
+            x = solver.step(self.eps_model(inside, steps), time, x, **noise).prev_sample
+            yield x.to(x_T.dtype)
+
+    def _ready(self, device: torch.device | str) -> Any:
+        """A fresh scheduler object, its steps set."""
+        T = len(self.alpha_bar) - 1
+        if not 1 <= self.S <= T:
+            raise ValueError(f"the number of steps S must be in 1..T = 1..{T}, got {self.S}")
+        solver = build(self.name, self.options, self.alpha_bar)
+        try:
+            solver.set_timesteps(self.S, device=device)
+        except (ValueError, IndexError, NotImplementedError) as error:
+            raise ValueError(f"{self.name} cannot take S = {self.S} steps: {error}") from None
+        return solver
 
 
 def sample(
@@ -34,35 +95,15 @@ def sample(
     x_T: Tensor,
     alpha_bar: Tensor,
     S: int,
-    scheduler: str,
+    name: str,
     options: Mapping[str, Any] | None = None,
     *,
     randn_like: RandnLike = torch.randn_like,
-) -> Result:
-    """x_0 from x_T with S steps of the diffusers scheduler of this class name.
-
-    x_T float [N,...] standard normal; alpha_bar float64 [T+1]; options are the scheduler's own
-    arguments. Schedulers of second order evaluate the network more than S times. A scheduler that
-    stops between two steps of the chain is given the network at the nearest one. One that draws
-    noise draws each image's from a generator of its own, seeded by `randn_like`, so that image i
-    stays a function of (seed, i). Raises ValueError, naming sampler.scheduler or sampler.options,
-    for what diffusers cannot do, and where diffusers is not installed.
-    """
-    T = len(alpha_bar) - 1
-    if not 1 <= S <= T:
-        raise ValueError(f"the number of steps S must be in 1..T = 1..{T}, got {S}")
-    solver = build(scheduler, options or {}, alpha_bar)
-    _set_timesteps(solver, S, x_T.device)
-    noise = _step_arguments(solver, x_T, randn_like)
-    x = x_T * float(solver.init_noise_sigma)
-    steps: list[int] = []
-    for time in solver.timesteps:
-        t = min(max(round(float(time)), 0), T - 1) + 1
-        scaled = solver.scale_model_input(x, time).to(x_T.dtype)
-        eps = eps_model(scaled, torch.full((len(x),), t, dtype=torch.int64, device=x.device))
-        steps.append(t)
-        x = solver.step(eps, time, x, **noise).prev_sample
-    return Result(x.to(x_T.dtype), len(steps), steps)
+) -> Tensor:
+    """x_0 [N,...] from x_T [N,...]: the last state of `Scheduler`, whose arguments these are."""
+    for x in Scheduler(eps_model, alpha_bar, S, name, options or {})(x_T, randn_like):
+        last = x
+    return last
 
 
 def build(scheduler: str, options: Mapping[str, Any], alpha_bar: Tensor) -> Any:
@@ -139,13 +180,6 @@ def _adopt(solver: Any, alpha_bar: Tensor) -> None:
     if hasattr(solver, "final_alpha_cumprod"):
         to_one = solver.config.set_alpha_to_one
         solver.final_alpha_cumprod = torch.ones((), dtype=torch.float64) if to_one else a[0]
-
-
-def _set_timesteps(solver: Any, S: int, device: torch.device) -> None:
-    try:
-        solver.set_timesteps(S, device=device)
-    except (ValueError, IndexError, NotImplementedError) as error:
-        raise ValueError(f"{type(solver).__name__} cannot take S = {S} steps: {error}") from None
 
 
 def _step_arguments(solver: Any, x_T: Tensor, randn_like: RandnLike) -> dict[str, Any]:
