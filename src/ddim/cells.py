@@ -1,21 +1,11 @@
 """One cell of Table 1: what determines its images, and whether they are already there."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ddim import files, paths, provenance, schedule
+from ddim import files, keys, paths, schedule
 from ddim.schema import Config
-
-# The modules whose edits can change an image.
-CODE = (
-    "ddim.generation",
-    "ddim.images",
-    "ddim.noise",
-    "ddim.sampler",
-    "ddim.schedule",
-    "ddim.schedulers",
-    "ddim.unet",
-)
 
 
 @dataclass(frozen=True)
@@ -42,8 +32,27 @@ def trajectory(cfg: Config) -> dict[str, Any]:
     return {"spacing": name, "tau": tau, "repeats_dropped": S - len(tau)}
 
 
-def plan(cfg: Config, weights: dict[str, Any]) -> Plan:
-    """Resolve the configured cell for weights described by `weights` (kind, sha256, ...)."""
+def weights_file(cfg: Config) -> Path:
+    """The weights that every sampler uses: sample.weights, ema or raw."""
+    return paths.weights(cfg) / f"{cfg.sample.weights.value}.safetensors"
+
+
+def weights_report(cfg: Config) -> dict[str, Any]:
+    """What is said of the weights beside every number; names the file if it is missing."""
+    kind, file = cfg.sample.weights.value, weights_file(cfg)
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is missing: run the stage train first")
+    train = files.read_json(paths.reports(cfg) / "train.json")
+    return {
+        "kind": kind,
+        "sha256": files.sha256(file),
+        "trained_steps": train.get("steps"),
+        "source": train["source"],
+    }
+
+
+def plan(cfg: Config) -> Plan:
+    """Resolve the configured cell for the weights that lie there."""
     cell, sampler = cfg.cell, cfg.sampler
     n = cfg.sample.count(cell.steps)
     taken = trajectory(cfg)
@@ -57,15 +66,14 @@ def plan(cfg: Config, weights: dict[str, Any]) -> Plan:
         "n": n,
         "trajectory": taken,
         "clip_x0": clips(cfg),
-        "weights": weights,
-        "precision": cfg.trainer.precision,
+        "weights": weights_report(cfg),
+        "precision": cfg.sample.precision,
     }
     if sampler.scheduler:
         # A scheduler of diffusers chooses its own steps, and clips only if its options say so.
         del protocol["trajectory"], protocol["clip_x0"]
         protocol["options"] = sampler.options
-    diffusion = vars(cfg.diffusion)
-    key = provenance.key({"protocol": protocol, "diffusion": diffusion}, CODE)
+    key = keys.key({"protocol": protocol, "diffusion": vars(cfg.diffusion)}, keys.SAMPLING_CODE)
     return Plan(n, taken["tau"], protocol, key)
 
 

@@ -56,6 +56,11 @@ def check_eta(eta: Any, key: str) -> None:
     _need(ok, key, "a number in [0, 1] or 'hat'", eta)
 
 
+def _check_precision(precision: str, key: str) -> None:
+    known = ("32-true", "bf16-mixed", "16-mixed")
+    _need(precision in known, key, f"one of {known}", precision)
+
+
 @dataclass
 class Data:
     """Which images, and where a local copy lies."""
@@ -154,8 +159,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         _positive("trainer", self, "devices", "num_nodes")
-        known = ("32-true", "bf16-mixed", "16-mixed")
-        _need(self.precision in known, "trainer.precision", f"one of {known}", self.precision)
+        _check_precision(self.precision, "trainer.precision")
         known = ("auto", "ddp", "ddp_spawn")
         _need(self.strategy in known, "trainer.strategy", f"one of {known}", self.strategy)
 
@@ -221,10 +225,12 @@ class Sample:
     batch_size: int = MISSING
     shard: int = MISSING  # images kept at a time; a killed cell loses at most this many
     weights: Weights = MISSING
+    precision: str = MISSING  # as trainer.precision, but of sampling
     n_at: dict[int, int] = field(default_factory=dict)  # another n at some S: {1000: 2000}
 
     def __post_init__(self) -> None:
         _positive("sample", self, "batch_size", "shard")
+        _check_precision(self.precision, "sample.precision")
         for n in (self.n, *self.n_at.values()):
             _need(n >= 2, "sample.n", "at least 2", n)
 
@@ -258,13 +264,12 @@ class Sweep:
 class Evaluate:
     """Details of the measurement that move the numbers."""
 
-    resamples: int = MISSING  # bootstrap resamples behind each interval
     kid_subsets: int = MISSING
     kid_subset_size: int = MISSING
     neighbours: int = MISSING  # k of precision and recall
 
     def __post_init__(self) -> None:
-        _positive("evaluate", self, "resamples", "kid_subsets", "kid_subset_size", "neighbours")
+        _positive("evaluate", self, "kid_subsets", "kid_subset_size", "neighbours")
 
 
 @dataclass
@@ -379,6 +384,17 @@ class Config:
             size,
         )
 
+    @property
+    def network(self) -> dict[str, Any]:
+        """The arguments of the U-Net that `model` and `data` describe."""
+        size, channels = self.data.image_size, self.data.channels
+        return {"image_size": size, "in_channels": channels, **vars(self.model)}
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        return (self.data.channels, self.data.image_size, self.data.image_size)
+
     def _check_steps(self) -> None:
         T = self.diffusion.T
         for key, steps in (
@@ -395,6 +411,13 @@ class Config:
 def register() -> None:
     """Make the schema known to Hydra as `ddim_schema`."""
     ConfigStore.instance().store(name="ddim_schema", node=Config, provider="ddim")
+
+
+def as_dict(cfg: Config) -> dict[str, Any]:
+    """The whole configuration as plain JSON-able containers."""
+    plain = OmegaConf.to_container(OmegaConf.structured(cfg), enum_to_str=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def checked(cfg: DictConfig) -> Config:

@@ -9,11 +9,16 @@ from ddim.stages.entry import stage
 
 
 def run(cfg: Config) -> None:
-    """Prepare the configured extractor and write about.json beside it."""
+    """Prepare the configured extractor and say what it is."""
+    from ddim.device import torch_device
     from ddim.features import prepare
 
-    about = prepare(cfg.features, paths.data(cfg), paths.features(cfg), cfg.seed, cfg.trainer)
-    print(about["description"])
+    device = torch_device(cfg.trainer.accelerator)
+    data, folder = paths.data(cfg), paths.features(cfg)
+    about = prepare(cfg.features, data, folder, seed=cfg.seed, device=device)
+    accuracy = about["test_accuracy"]
+    said = "" if accuracy is None else f", {accuracy:.1%} right on the held-out images"
+    print(about["description"] + said)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,41 @@
+"""Stage `evaluate`: FID, KID, precision and recall of one cell, each with its interval."""
+
+import numpy as np
+
+from ddim import files, paths
+from ddim.schema import Config
+from ddim.stages.entry import stage
+
+
+def run(cfg: Config) -> None:
+    """Measure the configured cell's images against the reference."""
+    from ddim import features, metrics
+    from ddim.device import torch_device
+    from ddim.progress import track
+
+    path = paths.samples(cfg) / "samples.npy"
+    name = paths.cell_name(cfg.cell, cfg.sampler.scheduler)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: run the stage sample for this cell first")
+    images = np.load(path, mmap_mode="r")
+    device = torch_device(cfg.trainer.accelerator)
+    extractor = features.load_extractor(cfg.features, paths.features(cfg), device)
+    with track(len(images), f"{name} features") as advance:
+        found = features.extract(extractor, images, cfg.features.batch_size, device, advance)
+    folder = paths.reference(cfg)
+    measured = metrics.measure(
+        found,
+        np.load(folder / "features.npy", mmap_mode="r"),
+        cfg.evaluate,
+        seed=cfg.seed,
+        statistics=metrics.Reference.load(folder / "statistics.npz"),
+        logits=features.logits(extractor, found, device),
+    )
+    sampled = files.read_json(paths.sample_report(cfg, ".json"))
+    report = {"cell": sampled["cell"], **measured, "samples_sha256": files.sha256(path)}
+    files.write_json(paths.cell_report(cfg), report)
+    print(f"{name}: FID {report['fid']:.2f}, KID {report['kid']:.4f}")
+
+
+if __name__ == "__main__":
+    stage(run)

@@ -1,0 +1,117 @@
+"""Stage `train`: the one network, as out/<name>/train/{ema,raw}.safetensors.
+
+Trained by Lightning, or imported from published weights (train.import_from).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ddim import files, keys, paths, provenance
+from ddim.schema import Config, as_dict
+from ddim.stages.entry import stage
+
+
+def run(cfg: Config) -> None:
+    """Export both weight sets and report how they came about."""
+    report = _train(cfg) if cfg.train.import_from is None else _import(cfg)
+    if report is None:  # another process of a ddp run exports
+        return
+    for kind in ("ema", "raw"):
+        report[f"{kind}_sha256"] = files.sha256(paths.weights(cfg) / f"{kind}.safetensors")
+    report |= {"seed": cfg.seed, "revision": provenance.revision()}
+    files.write_json(paths.reports(cfg) / "train.json", report)
+
+
+def _network(cfg: Config) -> Any:
+    """The configured U-Net, its initial weights a function of the seed."""
+    import torch
+
+    from ddim.unet import UNet
+
+    torch.manual_seed(cfg.seed)
+    return UNet(**cfg.network)
+
+
+def _train(cfg: Config) -> dict[str, Any] | None:
+    from ddim import schedule
+    from ddim.data import load
+    from ddim.device import torch_device
+    from ddim.tracking import training_run
+    from ddim.training import fit
+
+    network = _network(cfg)
+    about = files.read_json(paths.data(cfg) / "about.json")
+    work = paths.WORK / f"train-{keys.training_key(cfg, about['files']['train.npy']['sha256'])}"
+    with training_run(
+        cfg.logger,
+        name="train",
+        group=cfg.name,
+        folder=paths.out(cfg),
+        config=as_dict(cfg),
+    ) as logger:
+        fitted = fit(
+            network,
+            load(paths.data(cfg), "train").images,
+            alpha_bar=schedule.alpha_bar(**vars(cfg.diffusion)),
+            train=cfg.train,
+            trainer=cfg.trainer,
+            flip=cfg.data.flip,
+            seed=cfg.seed,
+            work=work,
+            logger=logger,
+        )
+    if fitted is None:
+        return None
+    for kind, state in (("ema", fitted.ema), ("raw", fitted.raw)):
+        network.load_state_dict(state)
+        _export(cfg, network, kind, {"trained_steps": fitted.steps, "source": "trained here"})
+    return {
+        "source": "trained here",
+        "steps": fitted.steps,
+        "batch_size": cfg.train.batch_size,
+        "lr": cfg.train.lr,
+        "ema_decay": cfg.train.ema_decay,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "seconds": round(fitted.seconds, 1),
+        "loss": fitted.loss,
+        "precision": cfg.trainer.precision,
+        "device": str(torch_device(cfg.trainer.accelerator)),
+    }
+
+
+def _import(cfg: Config) -> dict[str, Any]:
+    """Published weights stand in for both files: there is but one set of them."""
+    from ddim.published import import_published
+
+    train = cfg.train
+    assert train.import_from is not None
+    kind = train.import_weights.value
+    if cfg.sample.weights.value != kind:
+        raise ValueError(
+            f"sample.weights is {cfg.sample.weights.value}, but train.import_weights says that "
+            f"the published weights are {kind}: set sample.weights={kind}"
+        )
+    network = import_published(
+        train.import_from,
+        sha256=train.import_sha256,
+        arguments=cfg.network,
+        kind=kind,
+        cache=Path(cfg.data.root) / "weights",
+    )
+    source = f"imported from {Path(train.import_from).name}"
+    for name in ("ema", "raw"):
+        _export(cfg, network, name, {"trained_steps": None, "source": source, "is": kind})
+    parameters = sum(p.numel() for p in network.parameters())
+    return {"source": source, "weights": kind, "parameters": parameters, "loss": []}
+
+
+def _export(cfg: Config, network: Any, kind: str, info: dict[str, Any]) -> None:
+    from ddim import weights
+
+    path = paths.weights(cfg) / f"{kind}.safetensors"
+    info |= {"data": cfg.data.name, "diffusion": vars(cfg.diffusion), "seed": cfg.seed}
+    weights.save(path, network, kind=kind, info=info)
+
+
+if __name__ == "__main__":
+    stage(run)

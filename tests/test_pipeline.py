@@ -1,0 +1,111 @@
+"""dvc.yaml: its dependencies computed from the imports, and a whole tiny run through `dvc repro`."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from imports import closure, modules
+from pipeline import ROOT, commit, compose, copy, run, would_run
+
+# Plumbing: names, files, messages and types. An edit here cannot change a number, and a stage
+# whose *values* change is rerun through its params.
+PLUMBING = {
+    "ddim",
+    "ddim.schema",
+    "ddim.paths",
+    "ddim.files",
+    "ddim.errors",
+    "ddim.keys",
+    "ddim.progress",
+    "ddim.provenance",
+    "ddim.sweeping",
+    "ddim.tracking",
+    "ddim.stages",
+    "ddim.stages.entry",
+}
+DVC: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def covered(stage: dict[str, Any]) -> set[str]:
+    """The modules among a stage's deps; a folder stands for all of its modules."""
+    files = {path.relative_to(ROOT).as_posix(): name for name, path in modules().items()}
+    return {
+        name
+        for file, name in files.items()
+        for dep in stage["deps"]
+        if file == dep or file.startswith(f"{dep}/")
+    }
+
+
+@pytest.mark.parametrize("name", DVC)
+def test_a_stages_deps_are_the_modules_that_it_imports(name: str) -> None:
+    """Missing: an edit would leave a stale number. Superfluous: it would retrain for nothing."""
+    command = DVC[name]["cmd"]
+    module = re.search(r"(ddim\.[\w.]+)", command)
+    assert module
+    needed = closure(module[1]) - PLUMBING
+    if name == "config":
+        needed = {"ddim.compose", "ddim.schema"}
+    assert covered(DVC[name]) == needed
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = copy(tmp_path_factory.mktemp("project"))
+    compose(folder)
+    run(folder, "dvc", "repro")
+    commit(folder, "a run")
+    return folder
+
+
+def test_one_command_makes_the_report(project: Path) -> None:
+    report = project / "reports/digits"
+    metrics = json.loads((report / "metrics.json").read_text())
+    cell = json.loads((report / "cells/S2_etahat_seed0.json").read_text())
+    assert metrics["S2"]["etahat"]["fid"] == pytest.approx(cell["fid"])
+    assert metrics["reconstruct"]["S4"]["error"] > 0
+    for file in ("README.md", "index.html", "tables/table1.csv"):
+        assert (report / file).stat().st_size > 0
+
+
+def test_nothing_to_do_is_nothing_done(project: Path) -> None:
+    assert would_run(project) == set()
+
+
+def test_a_changed_grid_computes_its_new_cells_and_never_retrains(project: Path) -> None:
+    compose(project, "sweep.steps=[2,3,4]")
+    new = {f"{stage}@3-{eta}-0" for stage in ("sample", "evaluate") for eta in ("0.0", "hat")}
+    assert {name for name in would_run(project) if "@" in name and "reconstruct" not in name} == new
+    assert not would_run(project) & {"data", "features", "train", "reference", "sample@2-0.0-0"}
+    compose(project)
+
+
+def test_a_changed_model_retrains(project: Path) -> None:
+    compose(project, "model.channels=16")
+    stages = would_run(project)
+    assert {"train", "sample@2-0.0-0", "evaluate@4-hat-0", "report"} <= stages
+    assert not stages & {"data", "features", "reference"}
+    compose(project)
+
+
+def test_a_stale_params_file_is_refused(project: Path) -> None:
+    config = project / "conf/experiment/digits.yaml"
+    before = config.read_text()
+    config.write_text(before.replace("ema_decay: 0.999", "ema_decay: 0.99"))
+    output = run(project, "dvc", "repro", fails=True)
+    assert "train.ema_decay: params.yaml has 0.999, conf/ gives 0.99" in output
+    config.write_text(before)
+
+
+def test_a_missing_cell_is_named_by_the_report(project: Path) -> None:
+    cell = project / "reports/digits/cells/S2_etahat_seed0.json"
+    kept = cell.read_text()
+    cell.unlink()
+    output = run(project, "python", "-m", "ddim.stages.report", "-cn", "stage", fails=True)
+    assert "S2_etahat_seed0" in output
+    assert "Traceback" not in output
+    cell.write_text(kept)
