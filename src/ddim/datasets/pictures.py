@@ -1,0 +1,118 @@
+"""One image file of any common kind -> uint8 [C,H,W], and many of them on all cores."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from PIL import Image, ImageOps
+
+SHARD = 256  # pictures in memory at a time
+NAMED = 5  # unreadable files that the message names
+
+COLOUR = (
+    "turned upright by EXIF, transparency on white, 16-bit grey divided by 257 and rounded, "
+    "colour to grey by ITU-R 601-2 luma, first frame of animations"
+)
+
+Shape = Callable[[Image.Image], Image.Image]  # crop and resize
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image file: its name, for messages, and a way to its bytes."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+class UnreadableError(ValueError):
+    """A picture that cannot be decoded; the message starts with its name."""
+
+
+def decoded(pictures: Iterable[Picture], shape: Shape, channels: int) -> Iterator[np.ndarray]:
+    """Every picture in order, uint8 [C,H,W]; Pillow decodes without Python's lock, so in threads.
+
+    Raises ValueError naming the first few that cannot be read. The rest is still looked at, so
+    that one run finds them all.
+    """
+
+    def attempt(picture: Picture) -> np.ndarray | UnreadableError:
+        try:
+            return decode(picture, shape, channels)
+        except UnreadableError as error:
+            return error
+
+    left = iter(pictures)
+    bad: list[UnreadableError] = []
+    with ThreadPoolExecutor() as pool:
+        while len(bad) < NAMED and (shard := list(islice(left, SHARD))):
+            for result in pool.map(attempt, shard):
+                if isinstance(result, UnreadableError):
+                    bad.append(result)
+                elif not bad:
+                    yield result
+    if bad:
+        count = f"at least {NAMED}" if len(bad) >= NAMED else str(len(bad))
+        names = "; ".join(map(str, bad[:NAMED]))
+        raise ValueError(f"unreadable images ({count}), remove or replace them: {names}")
+
+
+def decode(picture: Picture, shape: Shape, channels: int) -> np.ndarray:
+    """One picture, cropped and resized by `shape`, as uint8 [channels,H,W].
+
+    Raises UnreadableError for a broken file, and for pixels whose range is not known.
+    """
+    try:
+        with Image.open(io.BytesIO(picture.read())) as image:
+            flat = shape(flattened(ImageOps.exif_transpose(image), channels))
+    except Exception as error:  # Pillow's and zip's decoders raise almost anything
+        reason = str(error) or type(error).__name__
+        if isinstance(error, Image.UnidentifiedImageError):
+            reason = "not an image"
+        raise UnreadableError(f"{picture.name} ({reason})") from error
+    pixels = np.asarray(flat)  # [H,W] or [H,W,C]
+    return np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1))
+
+
+def flattened(image: Image.Image, channels: int) -> Image.Image:
+    """`image` with 8 bits, no alpha, and 1 or 3 channels (mode "L" or "RGB")."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = _eight_bits(image)
+    if image.has_transparency_data:
+        colour = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), colour)
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    # Pillow's own conversion clips 16-bit values at 255.
+    pixels = np.asarray(image)
+    if image.mode == "F" or pixels.min() < 0 or pixels.max() > 65535:
+        raise ValueError("pixels of unknown range: save it with 8 or 16 bits a channel")
+    return Image.fromarray(np.rint(pixels / 257).astype(np.uint8))
+
+
+def fit(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
+    """Resize the shorter side to `size` (Pillow antialiases), then crop the centre to a square.
+
+    The arithmetic is torchvision's: the longer side is cut to an integer, the crop's corner is
+    rounded.
+    """
+    shorter = min(image.size)
+    width, height = (int(size * side / shorter) for side in image.size)
+    if (width, height) != image.size:
+        image = image.resize((width, height), resampling)
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    return image.crop((left, top, left + size, top + size))
+
+
+def fit_words(size: int, resampling: Image.Resampling) -> dict[str, str]:
+    """What `fit` does, for about.json."""
+    method = resampling.name.lower()
+    return {
+        "resize": f"shorter side to {size}, Pillow {method} with antialiasing",
+        "crop": f"centre {size}x{size}, after the resize",
+    }
