@@ -117,9 +117,6 @@ def write_classes(root: Path, names: list[str]) -> None:
 
 
 SPLIT = [
-    *("train/cat/1.png", "train/ant/1.png", "train/cat/2.png"),
-    *("test/cat/1.png", "test/bee/1.png"),
-]
     "train/cat/1.png",
     "train/ant/1.png",
     "train/cat/2.png",
