@@ -1,0 +1,150 @@
+"""Interactive curves with Bokeh, as JSON that the page embeds beside Bokeh's own script.
+
+The JSON is the same for the same numbers: Bokeh's running identifiers are renamed in order.
+"""
+
+import json
+import re
+from typing import Any
+
+from ddim.report import style
+from ddim.report.document import Plot, Series
+
+_MODEL_ID = re.compile(r'"p\d+"')
+_DOCUMENT_ID = re.compile(r'"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"')
+
+
+def script() -> str:
+    """Bokeh's own script (about 1.3 MB), for embedding: the page needs no network."""
+    from bokeh.resources import Resources
+
+    return "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
+
+
+def item(plot: Plot, *, dark: bool) -> str:
+    """The plot as JSON for `Bokeh.embed.embed_item`, for light or dark ground."""
+    from bokeh.embed import json_item
+
+    text = json.dumps(json_item(_figure(plot, dark)), sort_keys=True, allow_nan=False)
+    return _renamed(_renamed(text, _MODEL_ID, "m"), _DOCUMENT_ID, "d")
+
+
+def _renamed(text: str, pattern: re.Pattern[str], letter: str) -> str:
+    """Every identifier that `pattern` finds, numbered in the order of its first appearance."""
+    names: dict[str, str] = {}
+    return pattern.sub(lambda m: names.setdefault(m[0], f'"{letter}{len(names)}"'), text)
+
+
+def _figure(plot: Plot, dark: bool) -> Any:
+    from bokeh.models import HoverTool
+    from bokeh.plotting import figure
+
+    fig = figure(
+        height=400,
+        sizing_mode="stretch_width",
+        x_axis_label=plot.x_label,
+        y_axis_label=plot.y_label,
+        x_axis_type="log" if plot.x_log else "linear",
+        y_axis_type="log" if plot.y_log else "linear",
+        tools="pan,box_zoom,reset",
+        toolbar_location="above",
+        background_fill_alpha=0,
+        border_fill_alpha=0,
+        outline_line_color=None,
+    )
+    fig.toolbar.logo = None
+    _look(fig, plot, dark)
+    if plot.level:
+        _level(fig, plot.level, dark)
+    points = [_curve(fig, series, index, dark) for index, series in enumerate(plot.series)]
+    tips = [("", "@label"), (plot.x_label, "@x"), (plot.y_label, "@text")]
+    fig.add_tools(HoverTool(renderers=points, tooltips=tips, mode="mouse"))
+    return fig
+
+
+def _look(fig: Any, plot: Plot, dark: bool) -> None:
+    ink, line = ("#d9d5cc", "#3a3e44") if dark else ("#3c3a36", "#dedbd4")
+    for axis in (*fig.xaxis, *fig.yaxis):
+        axis.axis_label_text_color = axis.major_label_text_color = ink
+        axis.axis_label_text_font = axis.major_label_text_font = "system-ui, sans-serif"
+        axis.axis_label_text_font_style = "normal"
+        axis.axis_label_text_font_size = axis.major_label_text_font_size = "13px"
+        axis.axis_line_color = axis.major_tick_line_color = line
+        axis.minor_tick_line_color = None
+    fig.grid.grid_line_color = line
+    if plot.x_ticks:
+        fig.xaxis.ticker = list(plot.x_ticks)
+        fig.xaxis.major_label_overrides = {x: f"{x:g}" for x in plot.x_ticks}
+        fig.xgrid.ticker = fig.xaxis[0].ticker
+
+
+def _level(fig: Any, level: Series, dark: bool) -> None:
+    from bokeh.models.annotations import BoxAnnotation, Span
+
+    color = style.FLOOR_DARK if dark else style.FLOOR_LIGHT
+    if level.low:
+        box = BoxAnnotation(
+            bottom=level.low[0],
+            top=level.high[0],
+            fill_color=color,
+            fill_alpha=0.16,
+            line_color=None,
+            name="floor/band",
+        )
+        fig.add_layout(box)
+    fig.add_layout(
+        Span(
+            location=level.y[0],
+            dimension="width",
+            line_color=color,
+            line_dash="dotted",
+            line_width=1.5,
+            name="floor/line",
+        )
+    )
+
+
+def _curve(fig: Any, series: Series, index: int, dark: bool) -> Any:
+    """Whiskers, line and markers, each named <key>/<part> for the page's legend to hide."""
+    from bokeh.models import ColumnDataSource
+
+    look = style.stroke(index)
+    color = look.dark if dark else look.light
+    text = [_hover(series, i) for i in range(len(series.x))]
+    columns: dict[str, Any] = {"x": list(series.x), "y": list(series.y), "text": text}
+    columns["label"] = [series.label] * len(series.x)
+    columns["low"] = list(series.low or series.y)
+    columns["high"] = list(series.high or series.y)
+    source = ColumnDataSource(columns)
+    whiskers = {"x0": "x", "x1": "x", "y0": "low", "y1": "high"}
+    fig.segment(
+        **whiskers,
+        source=source,
+        color=color,
+        line_width=1.5,
+        alpha=0.6,
+        name=f"{series.key}/interval",
+    )
+    fig.line(
+        "x",
+        "y",
+        source=source,
+        color=color,
+        line_width=2,
+        line_dash=look.b_dash,
+        name=f"{series.key}/line",
+    )
+    return fig.scatter(
+        "x",
+        "y",
+        source=source,
+        color=color,
+        marker=look.b_marker,
+        name=f"{series.key}/points",
+        size=8 if len(series.x) <= 40 else 3,
+    )
+
+
+def _hover(series: Series, i: int) -> str:
+    value = f"{series.y[i]:.4g}"
+    return f"{value} ({series.low[i]:.4g} – {series.high[i]:.4g})" if series.low else value

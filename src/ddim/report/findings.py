@@ -1,0 +1,104 @@
+"""The trends of the paper, said as the numbers have them: each sentence can come out either way."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from ddim.report.cells import Results
+from ddim.report.estimates import FID, Estimate, best, grid
+from ddim.report.numbers import eta_label, fid, listed, small
+
+Values = Mapping[tuple[int, str], Estimate]
+
+
+def sentences(results: Results) -> list[str]:
+    """What the experiment found, one sentence each, most important first."""
+    values = grid(results, FID)
+    found = [
+        best_rows(values, results.steps, results.etas),
+        more_steps(values, results.steps, results.etas),
+        sigma_hat(values, results.steps, results.etas),
+        reconstruction({s: column.error for s, column in results.reconstruct.items()}),
+        floor(values, results.protocol["floor"]),
+    ]
+    return [sentence for sentence in found if sentence]
+
+
+def best_rows(values: Values, steps: list[int], etas: list[str]) -> str:
+    """Which row wins which columns."""
+    if len(etas) < 2:
+        return ""
+    wins: dict[str, list[str]] = {}
+    for s in sorted(steps):
+        column = {eta: values[s, eta].mean for eta in etas}
+        for eta in sorted(best(column, True), key=etas.index):
+            wins.setdefault(eta, []).append(str(s))
+    parts = [f"{eta_label(eta)} at S = {listed(won)}" for eta, won in wins.items()]
+    return f"The best FID is that of {listed(parts)}."
+
+
+def more_steps(values: Values, steps: list[int], etas: list[str]) -> str:
+    """Whether eta = 0 gets better as S grows (Table 1, first row)."""
+    if "0.0" not in etas or len(steps) < 2:
+        return ""
+    row = {s: values[s, "0.0"] for s in sorted(steps)}
+    first, last = min(row), max(row)
+    rises = [(a, b) for a, b in pairwise(row) if row[b].mean >= row[a].mean]
+    if not rises:
+        return (
+            f"η = 0.0 gets better with every increase of S: FID {fid(row[first].mean)} at "
+            f"S = {first}, {fid(row[last].mean)} at S = {last}."
+        )
+    parts = [
+        f"from {fid(row[a].mean)} at S = {a} to {fid(row[b].mean)} at S = {b}"
+        + (" (within their intervals)" if row[a].overlaps(row[b]) else "")
+        for a, b in rises
+    ]
+    return f"η = 0.0 does not get better with every increase of S: FID goes {listed(parts)}."
+
+
+def sigma_hat(values: Values, steps: list[int], etas: list[str]) -> str:
+    """Whether sigma-hat is the worst row by far at the smallest S."""
+    others = [eta for eta in etas if eta != "hat"]
+    if "hat" not in etas or not others:
+        return ""
+    s = min(steps)
+    hat = values[s, "hat"]
+    rival = max(others, key=lambda eta: values[s, eta].mean)
+    worst = values[s, rival]
+    numbers = f"FID {fid(hat.mean)} against {fid(worst.mean)} of {eta_label(rival)}"
+    if hat.mean <= worst.mean:
+        return f"At S = {s} the σ̂ row is not the worst: {numbers}."
+    if hat.overlaps(worst) or hat.mean < 1.5 * worst.mean:
+        return f"At S = {s} the σ̂ row is the worst, but not by far: {numbers}."
+    return f"At S = {s} the σ̂ row is the worst by far: {numbers}."
+
+
+def reconstruction(errors: Mapping[int, float]) -> str:
+    """Whether the reconstruction error falls with S (Table 2)."""
+    if len(errors) < 2:
+        return ""
+    ordered = sorted(errors)
+    first, last = ordered[0], ordered[-1]
+    rises = [(a, b) for a, b in pairwise(ordered) if errors[b] >= errors[a]]
+    if not rises:
+        return (
+            f"The reconstruction error falls with every increase of S: {small(errors[first])} at "
+            f"S = {first}, {small(errors[last])} at S = {last}."
+        )
+    parts = [
+        f"from {small(errors[a])} at S = {a} to {small(errors[b])} at S = {b}" for a, b in rises
+    ]
+    return (
+        f"The reconstruction error does not fall with every increase of S: it goes {listed(parts)}."
+    )
+
+
+def floor(values: Values, real: Mapping[str, float]) -> str:
+    """How far the best cell is from what real images score."""
+    s, eta = min(values, key=lambda place: values[place].mean)
+    mean = values[s, eta].mean
+    relation = "above" if mean > real["fid"] else "not above"
+    return (
+        f"The best cell (S = {s}, {eta_label(eta)}: FID {fid(mean)}) is {relation} the floor: "
+        f"held-out real images score {fid(real['fid'])} (n = {int(real['n']):,})."
+    )

@@ -1,0 +1,121 @@
+// What the page does: sorts tables, shows a number's protocol, draws the curves, slides the grids.
+"use strict";
+document.documentElement.classList.add("js");
+
+// Sorting: ascending, descending, the paper's order again.
+for (const table of document.querySelectorAll(".table table")) {
+  const body = table.tBodies[0];
+  const original = [...body.rows];
+  const heads = [...table.tHead.rows[0].cells];
+  const number = (row, i) => {
+    const value = row.cells[i].dataset.value;
+    return value === undefined ? Infinity : Number(value);
+  };
+  heads.forEach((head, i) => head.querySelector("button")?.addEventListener("click", () => {
+    const order = { none: "ascending", ascending: "descending", descending: "none" }[head.ariaSort];
+    for (const other of heads) if (other.hasAttribute("aria-sort")) other.ariaSort = "none";
+    head.ariaSort = order;
+    const sign = order === "descending" ? -1 : 1;
+    const rows = order === "none" ? original
+      : [...original].sort((a, b) => sign * (number(a, i) - number(b, i)));
+    body.append(...rows);
+  }));
+}
+
+// A number's protocol on hover and focus. One tab stop a table; the arrow keys move inside it.
+const tip = document.getElementById("tip");
+const hideTip = () => {
+  tip.hidden = true;
+  document.querySelector("[aria-describedby=tip]")?.removeAttribute("aria-describedby");
+};
+const showTip = (cell) => {
+  hideTip();
+  tip.textContent = cell.dataset.tip;
+  tip.hidden = false;
+  cell.setAttribute("aria-describedby", "tip");
+  const box = cell.getBoundingClientRect();
+  const left = Math.min(box.left, document.documentElement.clientWidth - tip.offsetWidth - 8);
+  const above = box.top - tip.offsetHeight - 6;
+  tip.style.left = `${scrollX + Math.max(8, left)}px`;
+  tip.style.top = `${scrollY + (above < 0 ? box.bottom + 6 : above)}px`;
+};
+const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+for (const body of document.querySelectorAll(".table tbody")) {
+  const first = body.querySelector("[data-tip]");
+  if (!first) continue;
+  first.tabIndex = 0;
+  const go = (cell) => {
+    if (!cell?.dataset.tip) return;
+    for (const other of body.querySelectorAll("[data-tip][tabindex='0']")) other.tabIndex = -1;
+    cell.tabIndex = 0;
+    cell.focus();
+  };
+  body.addEventListener("keydown", (event) => {
+    const cell = event.target.closest("[data-tip]");
+    if (event.key === "Escape") hideTip();
+    if (!cell || !(event.key in MOVES)) return;
+    event.preventDefault();
+    const [down, right] = MOVES[event.key];
+    const row = [...body.rows][[...body.rows].indexOf(cell.parentElement) + down];
+    go(row?.cells[cell.cellIndex + right]);
+  });
+  for (const cell of body.querySelectorAll("[data-tip]")) {
+    cell.addEventListener("mouseenter", () => showTip(cell));
+    cell.addEventListener("focus", () => showTip(cell));
+    cell.addEventListener("mouseleave", hideTip);
+    cell.addEventListener("blur", hideTip);
+  }
+}
+
+// Curves: drawn for the current colour scheme, again when it changes; the legend hides curves.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const draw = async (figure) => {
+  const data = JSON.parse(figure.querySelector(".plot-data").textContent);
+  const place = figure.querySelector(".canvas");
+  figure.view?.clear();
+  place.replaceChildren();
+  const item = data[dark.matches ? "dark" : "light"];
+  figure.view = await Bokeh.embed.embed_item(item, place);
+  const hide = () => {
+    for (const box of figure.querySelectorAll(".legend input")) {
+      for (const part of ["line", "points", "interval", "band"]) {
+        const model = figure.view.get_by_id
+          && figure.view.roots[0].model.document.get_model_by_name(`${box.value}/${part}`);
+        if (model) model.visible = box.checked;
+      }
+    }
+  };
+  figure.querySelector(".legend")?.addEventListener("change", hide);
+  hide();
+};
+const drawAll = async () => {
+  for (const figure of document.querySelectorAll(".plot")) await draw(figure);
+  document.documentElement.dataset.drawn = dark.matches ? "dark" : "light";
+};
+if (document.querySelector(".plot")) {
+  drawAll();
+  dark.addEventListener("change", drawAll);
+}
+
+// Sample grids behind two sliders; "#name" points to a picture that the page already holds.
+for (const browser of document.querySelectorAll(".browser")) {
+  const data = JSON.parse(browser.querySelector(".browser-data").textContent);
+  const image = browser.querySelector("img");
+  const [steps, eta] = ["steps", "eta"].map((name) => browser.querySelector(`[name=${name}]`));
+  const show = () => {
+    const s = data.steps[steps.value];
+    const [key, label] = data.etas[eta.value];
+    const source = data.pictures[`${s} ${key}`];
+    image.src = source.startsWith("#")
+      ? document.querySelector(`[data-grid="${source.slice(1)}"]`).src : source;
+    image.alt = `64 generated images, S = ${s}, ${label}`;
+    image.dataset.cell = `${s} ${key}`;
+    browser.querySelector("[data-shows=steps]").textContent = s;
+    browser.querySelector("[data-shows=eta]").textContent = label;
+    steps.setAttribute("aria-valuetext", `S = ${s}`);
+    eta.setAttribute("aria-valuetext", label);
+  };
+  steps.addEventListener("input", show);
+  eta.addEventListener("input", show);
+  show();
+}

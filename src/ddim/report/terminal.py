@@ -1,0 +1,27 @@
+"""The last thing a user sees of a run: Table 1 and the findings, on the terminal."""
+
+from ddim.report import findings, tables
+from ddim.report.cells import Results
+from ddim.report.estimates import FID
+
+
+def summary(results: Results) -> None:
+    """Print the FID table with the best of every column marked, and the findings."""
+    from rich.console import Console
+    from rich.table import Table
+
+    found = tables.quality(results, FID)
+    assert found is not None
+    shown = Table(title=f"{results.cfg.name}: {found.title}", title_justify="left")
+    shown.add_column(found.corner)
+    for column in found.columns:
+        shown.add_column(column, justify="right")
+    for row in found.rows:
+        values = [f"[bold green]{v.text}[/]" if v.best else v.text for v in row.values]
+        shown.add_row(row.label, *values)
+    for row in found.footer:
+        shown.caption = f"{row.label}: {row.values[0].text}"
+    console = Console()
+    console.print(shown)
+    for sentence in findings.sentences(results):
+        console.print(f"• {sentence}", highlight=False)
