@@ -211,9 +211,3 @@ def register(extractor: Extractor, name: str) -> None:
             return tuple(layers[layer] for layer in self.features_list)
 
     torch_fidelity.register_feature_extractor(name, Registered)
-
-
-@torch.inference_mode()
-def logits(extractor: Extractor, features: np.ndarray, device: torch.device | str) -> np.ndarray:
-    """Logits, float32 [N,K], of features [N,D], from `extractor` on `device`."""
-    return extractor.head(torch.from_numpy(features).to(device)).cpu().numpy()

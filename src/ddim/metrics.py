@@ -1,0 +1,291 @@
+"""Numbers from features [n,D]: FID, KID, precision, recall, Inception score; and Table 2's error.
+
+FID is the Frechet distance of two Gaussians,
+
+    |m - m_r|^2 + tr(S) + tr(S_r) - 2 tr((R S R)^(1/2)),   R = S_r^(1/2),
+
+in float64 and in this symmetric form, whose eigenvalues are real: torch-fidelity's and
+torchmetrics' number, an order of magnitude sooner at D = 2,048. The rest is torch-fidelity's.
+
+Intervals are 95 %, by the delta method: the statistic moves by influence(x_i) / n when image i gets
+a little more weight, so its standard error is std(influence) / sqrt(n). They hold for the expected
+number at this n against this very reference, which is what cells of one table have in common; they
+do not cover FID's bias at small n (see the floor) nor another reference. Simulated coverage is
+95 to 99 %, too wide rather than too narrow where n is not much larger than D
+(tests/test_metrics.py).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+
+from ddim.files import replacing
+from ddim.schema import Evaluate
+
+INTERVAL = "95 %, delta method over the generated images, reference held fixed"
+Z = NormalDist().inv_cdf(0.975)  # half the width of a 95 % interval, in standard errors
+ROWS = 4096  # features turned to float64 at a time
+KERNEL_COLUMNS = 5000  # images, at most, that stand for each side in KID's influence function
+SPLITS = 10  # of the Inception score, as in its paper
+
+
+class Estimate(NamedTuple):
+    """A number and its 95 % interval."""
+
+    value: float
+    interval: list[float]  # [low, high]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What FID needs of the reference images, computed once for all cells."""
+
+    n: int
+    mean: np.ndarray  # float64 [D]
+    root: np.ndarray  # float64 [D,D]: the symmetric square root of the covariance
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> "Reference":
+        """From features [n,D] of the reference images."""
+        mean, covariance = moments(features)
+        eigenvalues, vectors = np.linalg.eigh(covariance)
+        root = (vectors * np.sqrt(eigenvalues.clip(0))) @ vectors.T
+        return cls(len(features), mean, root)
+
+    def save(self, path: Path) -> None:
+        """Write to `path` (.npz), whole or not at all."""
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, n=self.n, mean=self.mean, root=self.root)
+
+    @classmethod
+    def load(cls, path: Path) -> "Reference":
+        """What `save` wrote; FileNotFoundError or ValueError names the file."""
+        try:
+            with np.load(path) as arrays:
+                return cls(int(arrays["n"]), arrays["mean"], arrays["root"])
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path} is missing: run the reference stage") from None
+        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+            raise ValueError(f"{path} is broken ({error}): run the reference stage") from None
+
+
+def measure(
+    generated: np.ndarray,
+    reference: np.ndarray,
+    evaluate: Evaluate,
+    *,
+    seed: int,
+    statistics: Reference | None = None,
+    logits: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Every number of one cell, under the names that reports/<name>/cells/<cell>.json uses.
+
+    Args:
+        generated: features float32 [n,D] of the generated images.
+        reference: features float32 [m,D] of the reference images.
+        evaluate: the configured details.
+        seed: of KID's subsets and the Inception score's split.
+        statistics: Reference.of(reference), where it is at hand.
+        logits: float32 [n,K] of the generated images; None leaves out the Inception score.
+
+    Raises:
+        ValueError: other D on the two sides, too few images (names the key), values not finite.
+    """
+    frechet = fid(generated, statistics or Reference.of(reference))
+    kernel = kid(
+        generated,
+        reference,
+        subsets=evaluate.kid_subsets,
+        subset_size=evaluate.kid_subset_size,
+        seed=seed,
+    )
+    precision, recall = precision_recall(generated, reference, neighbours=evaluate.neighbours)
+    return {
+        "n_generated": len(generated),
+        "n_reference": len(reference),
+        "fid": frechet.value,
+        "fid_interval": frechet.interval,
+        "kid": kernel.value,
+        "kid_interval": kernel.interval,
+        "precision": precision,
+        "recall": recall,
+        "inception_score": None if logits is None else inception_score(logits, seed=seed),
+        "interval": INTERVAL,
+    }
+
+
+def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [D] and unbiased covariance [D,D], float64, of features [n,D] with n of at least 2."""
+    _check(features)
+    mean = features.mean(0, dtype=np.float64)
+    scatter = np.zeros((len(mean), len(mean)))
+    for z in _centred(features, mean):
+        scatter += z.T @ z
+    return mean, scatter / (len(features) - 1)
+
+
+def fid(generated: np.ndarray, reference: Reference) -> Estimate:
+    """Frechet distance of features [n,D] to the reference; a square, in the features' unit.
+
+    Its influence function follows from d tr((R S R)^(1/2)) = tr(B' dS B) / 2, where B B' is
+    R (R S R)^(-1/2) R, the optimal transport from N(0,S) to N(0,S_r).
+    """
+    mean, covariance = moments(generated)
+    _same_width(len(mean), len(reference.mean))
+    R, offset = reference.root, mean - reference.mean
+    w, V = np.linalg.eigh(R @ covariance @ R)
+    value = offset @ offset + np.trace(covariance) + (R * R).sum() - 2 * np.sqrt(w.clip(0)).sum()
+
+    there = w > w[-1] * len(w) * np.finfo(w.dtype).eps  # with n <= D some directions are empty
+    B = ((R @ V[:, there]) / w[there] ** 0.25).astype(np.float32)  # an error needs few digits
+    influence = [
+        2 * z @ offset + (z * z).sum(1) - np.square(z.astype(np.float32) @ B).sum(1)
+        for z in _centred(generated, mean)
+    ]
+    error = np.concatenate(influence).std(ddof=1) / len(generated) ** 0.5
+    return _estimate(max(float(value), 0.0), error, lowest=0.0)  # rounding can go below 0
+
+
+def kid(
+    generated: np.ndarray, reference: np.ndarray, *, subsets: int, subset_size: int, seed: int
+) -> Estimate:
+    """Kernel distance (unbiased MMD^2, cubic kernel): torch-fidelity's mean over random subsets.
+
+    It may be negative: its expectation is 0 for equal distributions. The standard error has two
+    parts: that of the U-statistic over all pairs, and what is left of the choice of subsets.
+    """
+    _check(generated, reference)
+    smallest = min(len(generated), len(reference))
+    if subset_size > smallest:
+        raise ValueError(
+            f"evaluate.kid_subset_size must be at most the number of images on either side, "
+            f"{smallest}, got {subset_size}: lower it or raise sample.n"
+        )
+    from torch_fidelity.metric_kid import kid_features_to_metric
+
+    found = kid_features_to_metric(
+        torch.tensor(generated, dtype=torch.float64),
+        torch.tensor(reference, dtype=torch.float64),
+        kid_subsets=subsets,
+        kid_subset_size=subset_size,
+        rng_seed=seed,
+        verbose=False,
+    )
+    choice = found["kernel_inception_distance_std"] / subsets**0.5
+    images = _kid_influence(generated, reference, seed).std(ddof=1) / len(generated) ** 0.5
+    return _estimate(found["kernel_inception_distance_mean"], np.hypot(choice, images))
+
+
+def precision_recall(
+    generated: np.ndarray, reference: np.ndarray, *, neighbours: int
+) -> tuple[float, float]:
+    """Share of generated images within the reference's k-nearest-neighbour balls, and vice versa.
+
+    Kynkaanniemi et al. 2019, through torch-fidelity.
+    """
+    _check(generated, reference)
+    smallest = min(len(generated), len(reference))
+    if neighbours >= smallest:
+        raise ValueError(
+            f"evaluate.neighbours must be less than the number of images on either side, "
+            f"{smallest}, got {neighbours}: lower it or raise sample.n"
+        )
+    from torch_fidelity.metric_prc import prc_features_to_metric
+
+    found = prc_features_to_metric(
+        torch.tensor(generated),
+        torch.tensor(reference),
+        prc_neighborhood=neighbours,
+        prc_batch_size=ROWS,
+        save_cpu_ram=True,  # rows of distances, never the n x m table
+        verbose=False,
+    )
+    return found["precision"], found["recall"]
+
+
+def inception_score(logits: np.ndarray, *, seed: int) -> float:
+    """exp of the mean KL(p(y|x) || p(y)) of logits [n,K], mean over 10 splits; torch-fidelity's."""
+    _check(logits)
+    if len(logits) < SPLITS:
+        raise ValueError(
+            f"the Inception score needs at least {SPLITS} images, got {len(logits)}: raise sample.n"
+        )
+    from torch_fidelity.metric_isc import isc_features_to_metric
+
+    found = isc_features_to_metric(torch.tensor(logits), splits=SPLITS, rng_seed=seed)
+    return float(found["inception_score_mean"])
+
+
+def reconstruction_error(originals: np.ndarray, decoded: np.ndarray) -> Estimate:
+    """Table 2: mean squared error per dimension on the [0,1] scale, of images [N,...] in [-1,1].
+
+    A difference on [0,1] is half of that on [-1,1]: hence the quarter. The interval is over images.
+    """
+    if originals.shape != decoded.shape or len(originals) < 2:
+        raise ValueError(
+            f"the reconstruction error needs pairs of images and at least 2 of them "
+            f"(reconstruct.n), got {originals.shape} and {decoded.shape}"
+        )
+    difference = originals.astype(np.float64) - decoded
+    squared = np.square(difference).reshape(len(difference), -1).mean(1) / 4
+    if not np.isfinite(squared).all():
+        raise ValueError("the decoded images are not finite: check train and its weights")
+    error = squared.std(ddof=1) / len(squared) ** 0.5
+    return _estimate(float(squared.mean()), error, lowest=0.0)
+
+
+def _check(*sides: np.ndarray) -> None:
+    """Refuse what is no feature array [n,D], flattened ones above all, or is not finite."""
+    for features in sides:
+        assert features.ndim == 2, features.shape
+        if len(features) < 2:
+            raise ValueError(f"statistics need at least 2 images (sample.n), got {len(features)}")
+        if not np.isfinite(features.sum(dtype=np.float64)):
+            raise ValueError("the features are not finite: check the images and the extractor")
+    _same_width(*(features.shape[1] for features in sides))
+
+
+def _same_width(*widths: int) -> None:
+    if len(set(widths)) > 1:
+        raise ValueError(
+            f"generated and reference features have {' and '.join(map(str, widths))} dimensions: "
+            "they come from different extractors; run the reference stage again"
+        )
+
+
+def _centred(features: np.ndarray, mean: np.ndarray) -> Iterator[np.ndarray]:
+    """Blocks of rows less the mean, in float64: memory does not grow with n."""
+    for start in range(0, len(features), ROWS):
+        yield features[start : start + ROWS].astype(np.float64) - mean
+
+
+def _estimate(value: float, error: float, *, lowest: float = -np.inf) -> Estimate:
+    return Estimate(value, [max(value - Z * float(error), lowest), value + Z * float(error)])
+
+
+def _kid_influence(generated: np.ndarray, reference: np.ndarray, seed: int) -> np.ndarray:
+    """2 (mean over x' of k(x_i,x') - mean over y of k(x_i,y)) for each generated image, [n]."""
+    rng = np.random.default_rng(seed)
+    (n, D), m = generated.shape, len(reference)
+    own = rng.permutation(n)[:KERNEL_COLUMNS]
+    others = reference[rng.permutation(m)[:KERNEL_COLUMNS]].astype(np.float64)
+    same = generated[own].astype(np.float64)
+    is_column = np.isin(np.arange(n), own)
+
+    influence = np.empty(n)
+    for start in range(0, n, ROWS):
+        x, itself = generated[start : start + ROWS].astype(np.float64), is_column[start:][:ROWS]
+        within = _cubic(x @ same.T, D).sum(1) - itself * _cubic((x * x).sum(1), D)
+        across = _cubic(x @ others.T, D).mean(1)
+        influence[start : start + ROWS] = 2 * (within / (len(own) - itself) - across)
+    return influence
+
+
+def _cubic(products: np.ndarray, D: int) -> np.ndarray:
+    return (products / D + 1) ** 3
