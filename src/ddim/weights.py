@@ -1,0 +1,120 @@
+"""Weights as files: our own format, and the check that tensors are a given network.
+
+A weights file is a safetensors file: the tensors of one UNet under their own names and, as JSON in
+its metadata, what is needed to use them. No pickled objects, so loading one runs no code.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ddim.unet import UNet
+
+KINDS = ("ema", "raw")
+KEY = "ddim"  # the one entry of the metadata: with more, their order would change the checksum
+
+# Where the configuration sets each of UNet's arguments; the others are model.<argument>.
+KEYS = {"image_size": "data.image_size", "in_channels": "data.channels"}
+
+
+def save(path: str | Path, unet: UNet, *, kind: str, info: Mapping[str, Any]) -> None:
+    """Write the network's weights to `path`, whole or not at all.
+
+    kind: "ema" or "raw". info: anything that JSON holds and that belongs beside results made with
+    these weights; the samples' record quotes "trained_steps" and "source", ddim.export needs
+    "diffusion" = {"T", "beta_start", "beta_end"}. The same arguments give the same bytes.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind of weights must be one of {KINDS}, got {kind!r}")
+    about = {"kind": kind, "arguments": unet.arguments, "info": dict(info)}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in unet.state_dict().items()}
+    metadata = {KEY: json.dumps(about, sort_keys=True)}
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(safetensors.torch.save(tensors, metadata))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(
+    path: str | Path,
+    device: str | torch.device = "cpu",
+    *,
+    expect: Mapping[str, Any] | None = None,
+) -> tuple[UNet, dict[str, Any]]:
+    """The network in `path`, in eval mode, and what is known about it.
+
+    Returns (unet, {"kind": "ema" | "raw", "arguments": UNet's, "info": as saved}). `expect` holds
+    the arguments of the network that the configuration describes. Raises FileNotFoundError, or
+    ValueError for a file that is damaged or holds another network; both name what is wrong.
+    """
+    path = Path(path)
+    tensors, metadata = read(path)
+    if KEY not in metadata:
+        raise ValueError(f"{path} was not written by ddim: import it with train.import_from")
+    about: dict[str, Any] = json.loads(metadata[KEY])
+    for key, value in (expect or {}).items():
+        value = list(value) if isinstance(value, tuple) else value
+        if (found := about["arguments"][key]) != value:
+            key = KEYS.get(key, f"model.{key}")
+            raise ValueError(f"{key} is {value}, the weights in {path} have {found}")
+    return fit(about["arguments"], tensors, path).to(device), about
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of any safetensors file; FileNotFoundError or ValueError in one line."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no weights file {path}")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is truncated or no safetensors file ({error})") from error
+
+
+def fit(
+    arguments: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    path: Path,
+    names: Mapping[str, str] | None = None,
+) -> UNet:
+    """UNet(**arguments) in eval mode with these tensors; names: ours -> the file's, if different.
+
+    Raises ValueError that names the first missing, extra or misshapen tensor as the file does.
+    """
+    with torch.device("meta"):  # no memory, no time and no random numbers for an initialisation
+        unet = UNet(**arguments)
+    state = {}
+    for name, ours in unet.state_dict().items():
+        theirs = names[name] if names else name
+        tensor = tensors.get(theirs)
+        if tensor is None:
+            raise ValueError(f"{path} lacks the tensor {theirs} {list(ours.shape)}")
+        if tensor.shape != ours.shape or not tensor.is_floating_point():
+            found = f"{list(tensor.shape)} of {tensor.dtype}"
+            needs = f"{list(ours.shape)} of floating point"
+            raise ValueError(f"{path}: the tensor {theirs} is {found}, this network needs {needs}")
+        state[name] = tensor.to(torch.float32)
+    if extra := sorted(set(tensors) - set(names.values() if names else state)):
+        more = f" (and {len(extra) - 1} more)" if len(extra) > 1 else ""
+        raise ValueError(f"{path} has the tensor {extra[0]}{more}, which this network lacks")
+    unet.load_state_dict(state, assign=True)
+    return unet.to(memory_format=torch.channels_last).eval()  # as UNet itself has it
+
+
+def checksum(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
