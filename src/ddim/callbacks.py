@@ -69,14 +69,17 @@ class EMA(WeightAveraging):
         assert isinstance(module, LightningModule)
         return module
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Collect the weights once: walking the module tree at every step costs milliseconds."""
+        self._averages = [p.detach() for p in self.average.parameters()]
+        self._currents = [p.detach() for p in pl_module.parameters()]
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         n = trainer.global_step
         decay = min(self._decay, (1 + n) / (10 + n))
-        pairs = zip(self.average.parameters(), pl_module.parameters(), strict=True)
-        averages, currents = zip(*((a.detach(), c.detach()) for a, c in pairs), strict=True)
-        torch._foreach_lerp_(averages, currents, 1 - decay)
+        torch._foreach_lerp_(self._averages, self._currents, 1 - decay)
         self._latest_update_step = n
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -99,6 +102,7 @@ class LossMonitor(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._looked = self._last_time = time.monotonic()
+        self._pending = [loss.to(pl_module.device) for loss in self._pending]  # after a resume
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -217,4 +221,4 @@ class SampleGrid(Callback):
         tau = schedule.trajectory(T, min(self.STEPS, T))
         noise = Noise(self._seed, range(self.COUNT), batch.shape[1:], batch.device)
         eps_model = EpsModel(network, precision=self._precision)
-        return to_uint8(sample(eps_model, noise.draw(), alpha_bar.cpu(), tau)).cpu().numpy()
+        return to_uint8(sample(eps_model, noise.draw(), alpha_bar, tau)).cpu().numpy()

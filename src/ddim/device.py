@@ -50,7 +50,6 @@ class EpsModel(nn.Module):
         """
         self.to(device)
         if device.type == "cuda":
-            self.network.to(memory_format=torch.channels_last)
             torch.backends.cudnn.allow_tf32 = self._autocast is not None
         if self._compiled:
             self.network.compile()
@@ -60,11 +59,8 @@ class EpsModel(nn.Module):
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """eps [N,C,H,W] in x's dtype, for x [N,C,H,W] and t int64 [N] in 1..T."""
         weight = next(self.network.parameters())
-        inside = x.to(weight.dtype)
-        if x.is_cuda and x.ndim == 4:
-            inside = inside.contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, self._autocast, enabled=self._autocast is not None):
-            eps: Tensor = self.network(inside, t)
+            eps: Tensor = self.network(x.to(weight.dtype), t)
         return eps.to(x.dtype)
 
 

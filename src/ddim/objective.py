@@ -10,11 +10,13 @@ from torch.nn import functional as F
 def noised(x0: Tensor, t: Tensor, eps: Tensor, alpha_bar: Tensor) -> Tensor:
     """Eq. 4: x_t = sqrt(a) x0 + sqrt(1 - a) eps, a draw from q(x_t | x_0).
 
-    x0 and eps [N,...]; t int64 [N] in 1..T; alpha_bar float64 [T+1] on x0's device. Returns x_t in
-    x0's dtype: the square roots are taken in alpha_bar's.
+    x0 and eps [N,...]; t int64 [N] in 1..T; alpha_bar float64 [T+1] on t's device. Returns x_t like
+    x0. The square roots are taken in alpha_bar's dtype; with t on the CPU that is float64 on every
+    machine, and the copy does not make a GPU wait.
     """
     a = alpha_bar[t].reshape(-1, *[1] * (x0.ndim - 1))  # [N,1,...]
-    return a.sqrt().to(x0.dtype) * x0 + (1 - a).sqrt().to(x0.dtype) * eps
+    signal, noise = (c.sqrt().to(x0.dtype).to(x0.device, non_blocking=True) for c in (a, 1 - a))
+    return signal * x0 + noise * eps
 
 
 def loss(
@@ -28,7 +30,8 @@ def loss(
 
     Shapes as in `noised`. The published DDIM code sums over dimensions instead; the mean is DDPM's.
     """
-    predicted = eps_model(noised(x0, t, eps, alpha_bar), t)
+    x_t = noised(x0, t, eps, alpha_bar)
+    predicted = eps_model(x_t, t.to(x0.device, non_blocking=True))
     return F.mse_loss(predicted.float(), eps.float())
 
 

@@ -74,7 +74,7 @@ def _logger(
     import wandb
     from pytorch_lightning.loggers import WandbLogger
 
-    return WandbLogger(
+    run = WandbLogger(
         project=logger.project,
         entity=logger.entity,
         tags=logger.tags,
@@ -86,3 +86,5 @@ def _logger(
         offline=logger.mode is schema.WandbMode.offline,
         settings=wandb.Settings(console="off", silent=True, x_disable_stats=True),
     )
+    run._wandb_init.pop("anonymous", None)  # Lightning passes it; wandb only warns about it
+    return run

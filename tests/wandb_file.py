@@ -1,0 +1,60 @@
+"""Reads what an offline W&B run recorded: a LevelDB log whose records are wandb's protobufs.
+
+wandb itself (0.31) has no reader for it in Python.
+"""
+
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+BLOCK, HEADER, PREAMBLE = 32768, 7, 7  # bytes; the preamble is ":W&B", an ident and a version
+FULL, LAST = 1, 4  # kinds of chunk that end a record; first and middle ones are 2 and 3
+
+
+def chunks(data: bytes) -> Iterator[bytes]:
+    """The records' bytes."""
+    assert data[:4] == b":W&B", "not a W&B run file"
+    position, record = PREAMBLE, b""
+    while position + HEADER <= len(data):
+        left = BLOCK - position % BLOCK
+        if left < HEADER:  # a block's end is padded
+            position += left
+            continue
+        _, size, kind = struct.unpack_from("<IHB", data, position)
+        if kind == 0:
+            return
+        position += HEADER + size
+        record += data[position - size : position]
+        if kind in (FULL, LAST):
+            yield record
+            record = b""
+
+
+def load(folder: Path) -> dict[str, Any]:
+    """The one run under <folder>/wandb: name, group, tags, config, history (rows), exit code."""
+    from wandb.proto import wandb_internal_pb2 as wire
+
+    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    run: dict[str, Any] = {"config": {}, "history": [], "files": path.parent / "files"}
+    for chunk in chunks(path.read_bytes()):
+        record = wire.Record()
+        record.ParseFromString(chunk)
+        kind = record.WhichOneof("record_type")
+        if kind == "run":
+            about = record.run
+            run |= {"name": about.display_name, "group": about.run_group, "job": about.job_type}
+            run |= {"project": about.project, "tags": list(about.tags)}
+            run["config"] |= _items(about.config.update)
+        elif kind == "config":
+            run["config"] |= _items(record.config.update)
+        elif kind == "history":
+            run["history"].append(_items(record.history.item))
+        elif kind == "exit":
+            run["exit"] = record.exit.exit_code
+    return run
+
+
+def _items(items: Any) -> dict[str, Any]:
+    return {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
