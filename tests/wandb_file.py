@@ -5,6 +5,7 @@ wandb itself (0.31) has no reader for it in Python.
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,9 @@ def chunks(data: bytes) -> Iterator[bytes]:
             position += left
             continue
         _, size, kind = struct.unpack_from("<IHB", data, position)
-        if kind == 0:
-            return
         position += HEADER + size
+        if kind == 0 or position > len(data):
+            return
         record += data[position - size : position]
         if kind in (FULL, LAST):
             yield record
@@ -33,10 +34,20 @@ def chunks(data: bytes) -> Iterator[bytes]:
 
 
 def load(folder: Path) -> dict[str, Any]:
-    """The one run under <folder>/wandb: name, group, tags, config, history (rows), exit code."""
+    """The one finished run under <folder>/wandb, once wandb's own process has written it out."""
+    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    for _ in range(200):
+        run = _read(path)
+        if "exit" in run:
+            return run
+        time.sleep(0.1)
+    raise TimeoutError(f"{path} has no end")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Name, group, job, project, tags, config, history (rows), exit (code), files (folder)."""
     from wandb.proto import wandb_internal_pb2 as wire
 
-    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
     run: dict[str, Any] = {"config": {}, "history": [], "files": path.parent / "files"}
     for chunk in chunks(path.read_bytes()):
         record = wire.Record()
