@@ -25,7 +25,7 @@ def item(plot: Plot, *, dark: bool) -> str:
     """The plot as JSON for `Bokeh.embed.embed_item`, for light or dark ground."""
     from bokeh.embed import json_item
 
-    text = json.dumps(json_item(_figure(plot, dark)), sort_keys=True, allow_nan=False)
+    text = json.dumps(json_item(_figure(plot, dark)), allow_nan=False)
     return _renamed(_renamed(text, _MODEL_ID, "m"), _DOCUMENT_ID, "d")
 
 
@@ -36,11 +36,14 @@ def _renamed(text: str, pattern: re.Pattern[str], letter: str) -> str:
 
 
 def _figure(plot: Plot, dark: bool) -> Any:
-    from bokeh.models import HoverTool
+    from bokeh.models import HoverTool, Range1d
     from bokeh.plotting import figure
 
+    low, high = plot.y_span
+    room = (high / low) ** 0.06 if plot.y_log else 1.0
     fig = figure(
         height=400,
+        y_range=Range1d(start=low / room, end=high * room),
         sizing_mode="stretch_width",
         x_axis_label=plot.x_label,
         y_axis_label=plot.y_label,
@@ -63,6 +66,8 @@ def _figure(plot: Plot, dark: bool) -> Any:
 
 
 def _look(fig: Any, plot: Plot, dark: bool) -> None:
+    from bokeh.models import BasicTickFormatter, LogTicker
+
     ink, line = ("#d9d5cc", "#3a3e44") if dark else ("#3c3a36", "#dedbd4")
     for axis in (*fig.xaxis, *fig.yaxis):
         axis.axis_label_text_color = axis.major_label_text_color = ink
@@ -72,6 +77,10 @@ def _look(fig: Any, plot: Plot, dark: bool) -> None:
         axis.axis_line_color = axis.major_tick_line_color = line
         axis.minor_tick_line_color = None
     fig.grid.grid_line_color = line
+    if plot.y_log and plot.y_plain:
+        fig.yaxis.ticker = LogTicker(mantissas=[1, 2, 5], num_minor_ticks=0)
+        fig.yaxis.formatter = BasicTickFormatter(use_scientific=False)
+        fig.ygrid.ticker = fig.yaxis[0].ticker
     if plot.x_ticks:
         fig.xaxis.ticker = list(plot.x_ticks)
         fig.xaxis.major_label_overrides = {x: f"{x:g}" for x in plot.x_ticks}
@@ -141,7 +150,7 @@ def _curve(fig: Any, series: Series, index: int, dark: bool) -> Any:
         color=color,
         marker=look.b_marker,
         name=f"{series.key}/points",
-        size=8 if len(series.x) <= 40 else 3,
+        size=10 if len(series.x) <= 40 else 3,
     )
 
 

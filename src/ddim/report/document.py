@@ -105,6 +105,20 @@ class Plot:
     x_ticks: tuple[float, ...] = ()
     level: Series | None = None  # a horizontal line with its interval, such as the floor
 
+    @property
+    def y_span(self) -> tuple[float, float]:
+        """Lowest and highest number shown, intervals and level included."""
+        shown = [*self.series, *([self.level] if self.level else [])]
+        values = [y for s in shown for y in (*s.y, *s.low, *s.high)]
+        positive = [y for y in values if y > 0 or not self.y_log]
+        return min(positive), max(positive)
+
+    @property
+    def y_plain(self) -> bool:
+        """Whether the y axis reads 1, 2, 5, 10 rather than in powers of ten."""
+        low, high = self.y_span
+        return low >= 0.01 and high < 1e5
+
 
 @dataclass(frozen=True)
 class Montage:

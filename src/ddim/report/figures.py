@@ -79,7 +79,9 @@ def _drawn(plot: Plot) -> Any:
         for index, series in enumerate(plot.series):
             _curve(axes, series, index)
         if len(plot.series) > 1 or plot.level:
-            figure.legend(loc="outside right upper", handlelength=3.4)
+            long = max(len(series.label) for series in plot.series) > 16
+            place = "outside lower left" if long else "outside right upper"
+            figure.legend(loc=place, handlelength=3.4)
     return figure
 
 
@@ -90,9 +92,20 @@ def _axes(axes: Any, plot: Plot) -> None:
     axes.set_xscale("log" if plot.x_log else "linear")
     axes.set_yscale("log" if plot.y_log else "linear")
     axes.grid(True, which="major")
+    if plot.y_log and plot.y_plain:
+        _plain_ticks(axes.yaxis)
     if plot.x_ticks:
         axes.set_xticks(plot.x_ticks, [f"{x:g}" for x in plot.x_ticks])
         axes.set_xticks([], minor=True)
+
+
+def _plain_ticks(axis: Any) -> None:
+    """1, 2, 5, 10, ... on a logarithmic axis."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def _level(axes: Any, level: Series) -> None:

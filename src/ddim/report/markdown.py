@@ -25,7 +25,7 @@ def render(document: Document) -> str:
     """The whole report as GitHub-flavoured Markdown; files are linked relative to its folder."""
     lines = [f"# {document.title}", "", document.subtitle, ""]
     lines += _blocks(document.lead, document.folder)
-    page = "[index.html](index.html) is this report with sortable tables and interactive curves."
+    page = "[index.html](index.html) is the same with sortable tables and interactive curves."
     lines += [page, ""]
     for part in document.parts:
         lines += _part(part, document.folder, 2)

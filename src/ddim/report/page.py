@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,17 @@ def _plot_json(plot: Plot) -> str:
 
 def _markdown(text: str) -> str:
     """Markdown paragraphs -> HTML; raw HTML in the text stays text."""
-    return _parser().render(text)
+    return _symbols(_parser().render(text))
 
 
 def _inline(text: str) -> str:
     """Markdown within a line -> HTML."""
-    return _parser().renderInline(text)
+    return _symbols(_parser().renderInline(text))
+
+
+def _symbols(html: str) -> str:
+    """The plain text's x_T, x_0 and x_t with real subscripts."""
+    return re.sub(r"\bx_([T0t])\b", r"x<sub>\1</sub>", html)
 
 
 @cache

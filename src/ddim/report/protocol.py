@@ -37,7 +37,7 @@ def over(results: Results, of: Callable[[Cell], str]) -> str:
 def features(results: Results) -> str:
     """The feature space in words, with its accuracy where it was trained here."""
     about = results.protocol["features"]
-    text = f"{about['description']} ({about['dim']} dimensions)"
+    text = str(about["description"])
     accuracy = about.get("test_accuracy")
     return text if accuracy is None else f"{text}, test accuracy {100 * accuracy:.1f} %"
 

@@ -139,9 +139,9 @@ def _floor(results: Results, measure: Measure) -> tuple[Row, ...]:
 
 
 def _quality_notes(results: Results, measure: Measure, doubtful: bool) -> tuple[str, ...]:
-    notes = [f"**Protocol.** {protocol.line(results)}."]
+    notes = ["**Protocol.** That of the FID."]
     if measure is FID:
-        notes.append(comparison(results))
+        notes = [f"**Protocol.** {protocol.line(results)}.", comparison(results)]
     small = []
     if measure.has_interval:
         small.append("Small: 95 % interval.")
