@@ -343,7 +343,7 @@ def _reconstructed(folder: Path, steps: int) -> Reconstructed:
 
 
 def _section(folder: Path, name: str) -> Section:
-    made_by = f"python -m ddim.stages.lecture (section {name})"
+    made_by = f"python -m ddim.stages.{name}"
     home = folder / "lecture" / name
     record = Record(home / "section.json", made_by)
     figures = tuple(record.get("figures"))

@@ -7,8 +7,10 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def fid(x: float) -> str:
-    """Two decimals, as in the paper; two significant digits below 0.1."""
-    return f"{x:.2f}" if abs(x) >= 0.1 or x == 0 else small(x)
+    """Two decimals, as in the paper; three below 1 and two significant digits below 0.01."""
+    if abs(x) >= 1 or x == 0:
+        return f"{x:.2f}"
+    return f"{x:.3f}" if abs(x) >= 0.01 else small(x)
 
 
 def kid(x: float) -> str:

@@ -12,16 +12,17 @@ def summary(results: Results) -> None:
 
     found = tables.quality(results, FID)
     assert found is not None
-    shown = Table(title=f"{results.cfg.name}: {found.title}", title_justify="left")
+    shown = Table()
     shown.add_column(found.corner)
     for column in found.columns:
         shown.add_column(column, justify="right")
     for row in found.rows:
         values = [f"[bold green]{v.text}[/]" if v.best else v.text for v in row.values]
         shown.add_row(row.label, *values)
-    for row in found.footer:
-        shown.caption = f"{row.label}: {row.values[0].text}"
     console = Console()
+    console.print(f"[bold]{results.cfg.name}: {found.title}[/]")
     console.print(shown)
+    for row in found.footer:
+        console.print(f"{row.label}: {row.values[0].text}", highlight=False)
     for sentence in findings.sentences(results):
         console.print(f"• {sentence}", highlight=False)
