@@ -188,7 +188,7 @@ class ProgressLine(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        self._open.close()
+        self._open.__exit__(type(exception), exception, exception.__traceback__)  # not "done"
 
 
 class SampleGrid(Callback):
