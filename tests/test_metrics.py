@@ -54,6 +54,7 @@ def test_fid_of_the_reference_is_zero_and_of_noise_is_large() -> None:
     real = gaussian(500, 16, seed=0)
     noise = np.random.default_rng(1).uniform(-9, 9, (500, 16)).astype(np.float32)
     assert fid(real, Reference.of(real)).value < 1e-9
+    assert fid(real[:10], Reference.of(real[:10])).value < 1e-5  # singular: rounding's square root
     assert fid(noise, Reference.of(real)).value > 100
 
 
@@ -82,17 +83,21 @@ def test_moments_do_not_depend_on_the_blocks_they_are_summed_in() -> None:
 # FID against other implementations
 
 
-@pytest.mark.parametrize("n", [300, 20], ids=["n > D", "n < D"])
-def test_fid_is_that_of_the_matrix_square_root_and_of_torch_fidelity(n: int) -> None:
+@pytest.mark.parametrize(
+    ("n", "m"), [(300, 400), (20, 400), (300, 20)], ids=["n, m > D", "n < D", "m < D"]
+)
+def test_fid_is_that_of_the_matrix_square_root_and_of_torch_fidelity(n: int, m: int) -> None:
     import torch
     from scipy.linalg import sqrtm
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-    generated, real = gaussian(n, 24, seed=1, spread=1.3), gaussian(400, 24, seed=2)
+    generated, real = gaussian(n, 24, seed=1, spread=1.3), gaussian(m, 24, seed=2)
     value = fid(generated, Reference.of(real)).value
-    (m, S), (m_r, S_r) = moments(generated), moments(real)
+    (mean, S), (mean_r, S_r) = moments(generated), moments(real)
     root = sqrtm(S @ S_r).real
-    assert value == pytest.approx(((m - m_r) ** 2).sum() + np.trace(S + S_r - 2 * root), rel=1e-4)
+    assert value == pytest.approx(
+        ((mean - mean_r) ** 2).sum() + np.trace(S + S_r - 2 * root), rel=1e-4
+    )
     theirs = fid_statistics_to_metric(
         fid_features_to_statistics(torch.tensor(generated).double()),
         fid_features_to_statistics(torch.tensor(real).double()),
@@ -245,16 +250,21 @@ def test_intervals_shrink_with_the_root_of_n() -> None:
         assert 2.5 < ratio[0] < 6.5  # 4 in expectation
 
 
-def test_kid_interval_knows_its_kernel_columns_from_the_images(
+def test_a_part_of_the_images_tells_the_width_of_the_interval(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where a part of the images stands for all, the standard error stays what it is."""
+    """Where there are many, a part stands for all: the standard error stays what it is."""
     generated, real = gaussian(600, 8, seed=0, spread=1.2), gaussian(800, 8, seed=1)
-    whole = kid(generated, real, subsets=400, subset_size=100, seed=0)
-    monkeypatch.setattr(metrics, "KERNEL_COLUMNS", 300)
-    part = kid(generated, real, subsets=400, subset_size=100, seed=0)
-    assert part.value == whole.value
-    assert half_widths([part])[0] == pytest.approx(half_widths([whole])[0], rel=0.15)
+
+    def estimates() -> list[metrics.Estimate]:
+        kernel = kid(generated, real, subsets=400, subset_size=100, seed=0)
+        return [fid(generated, Reference.of(real)), kernel]
+
+    whole = estimates()
+    monkeypatch.setattr(metrics, "INFLUENCES", 300)
+    part = estimates()
+    assert [x.value for x in part] == [x.value for x in whole]
+    np.testing.assert_allclose(half_widths(part), half_widths(whole), rtol=0.15)
 
 
 # One cell, its reference and its errors
@@ -280,7 +290,7 @@ def test_reference_statistics_survive_the_file(tmp_path: Path) -> None:
     reference.save(tmp_path / "statistics.npz")
     loaded = Reference.load(tmp_path / "statistics.npz")
     assert loaded.n == 50
-    np.testing.assert_array_equal(loaded.root, reference.root)
+    np.testing.assert_array_equal(loaded.factor, reference.factor)
     np.testing.assert_array_equal(loaded.mean, reference.mean)
 
 
