@@ -120,6 +120,11 @@ def fit(
     before = resume.read(work)
     done = before["global_step"] if before else 0
     del before  # unmaps the file
+    if done > train.steps:
+        raise ValueError(
+            f"train.steps is {train.steps}, but the resume point in {work} is at step {done}: "
+            "set train.steps higher, or delete that folder to train from the start"
+        )
     if done < train.steps:
         module = DiffusionModule(network, alpha_bar, lr=train.lr, warmup=train.warmup, flip=flip)
         data = ImageData(images, batch_size=train.batch_size, seed=seed, steps=train.steps)

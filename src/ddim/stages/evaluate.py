@@ -25,7 +25,7 @@ def run(cfg: Config) -> None:
     folder = paths.reference(cfg)
     measured = metrics.measure(
         found,
-        np.load(folder / "features.npy", mmap_mode="r"),
+        np.load(folder / "train.npy", mmap_mode="r"),
         cfg.evaluate,
         seed=cfg.seed,
         statistics=metrics.Reference.load(folder / "statistics.npz"),

@@ -31,7 +31,7 @@ def run(cfg: Config) -> None:
     folder = paths.reference(cfg)
     statistics = metrics.Reference.of(real)
     statistics.save(folder / "statistics.npz")
-    with files.replacing(folder / "features.npy") as temporary, temporary.open("wb") as file:
+    with files.replacing(folder / "train.npy") as temporary, temporary.open("wb") as file:
         np.save(file, real)
 
     def floor(n: int) -> dict[str, Any]:

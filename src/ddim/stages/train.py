@@ -1,6 +1,7 @@
 """Stage `train`: the one network, as out/<name>/train/{ema,raw}.safetensors.
 
-Trained by Lightning, or imported from published weights (train.import_from).
+Trained by Lightning, or imported from published weights (train.import_from), of which there is
+only the one set that train.import_weights names.
 """
 
 from pathlib import Path
@@ -12,12 +13,12 @@ from ddim.stages.entry import stage
 
 
 def run(cfg: Config) -> None:
-    """Export both weight sets and report how they came about."""
+    """Export the weights and report how they came about."""
     report = _train(cfg) if cfg.train.import_from is None else _import(cfg)
     if report is None:  # another process of a ddp run exports
         return
-    for kind in ("ema", "raw"):
-        report[f"{kind}_sha256"] = files.sha256(paths.weights(cfg) / f"{kind}.safetensors")
+    for path in sorted(paths.weights(cfg).glob("*.safetensors")):
+        report[f"{path.stem}_sha256"] = files.sha256(path)
     report |= {"seed": cfg.seed, "revision": provenance.revision()}
     files.write_json(paths.reports(cfg) / "train.json", report)
 
@@ -80,7 +81,7 @@ def _train(cfg: Config) -> dict[str, Any] | None:
 
 
 def _import(cfg: Config) -> dict[str, Any]:
-    """Published weights stand in for both files: there is but one set of them."""
+    """Published weights, exported under the kind that they are said to be."""
     from ddim.published import import_published
 
     train = cfg.train
@@ -99,8 +100,7 @@ def _import(cfg: Config) -> dict[str, Any]:
         cache=Path(cfg.data.root) / "weights",
     )
     source = f"imported from {Path(train.import_from).name}"
-    for name in ("ema", "raw"):
-        _export(cfg, network, name, {"trained_steps": None, "source": source, "is": kind})
+    _export(cfg, network, kind, {"trained_steps": None, "source": source})
     parameters = sum(p.numel() for p in network.parameters())
     return {"source": source, "weights": kind, "parameters": parameters, "loss": []}
 
