@@ -11,6 +11,17 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+SECTIONS = (  # of the lecture, in the report's order
+    "speed",
+    "invert",
+    "consistency",
+    "path",
+    "interpolate",
+    "edit",
+    "family",
+    "ode",
+    "solvers",
+)
 HAT = "hat"  # the name of the sigma-hat row (App. D.3)
 
 
@@ -288,8 +299,9 @@ class Reconstruct:
 
 @dataclass
 class Lecture:
-    """How much each of the lecture's sections measures; what it shows is fixed."""
+    """Which of the lecture's sections are reported, and how much each of them measures."""
 
+    sections: list[str] = MISSING  # of the report; each is a stage of this name
     n: int = MISSING  # held-out images behind every average
     shown: int = MISSING  # images in every picture
     steps: int = MISSING  # S of encoding, decoding, paths and interpolations
@@ -302,6 +314,8 @@ class Lecture:
     ode_steps: list[int] = MISSING  # ode: the numbers of steps compared with the longest
 
     def __post_init__(self) -> None:
+        unknown = sorted(set(self.sections) - set(SECTIONS))
+        _need(not unknown, "lecture.sections", f"among {SECTIONS}", unknown)
         _positive("lecture", self, "shown", "steps", "per_class", "simulations")
         for name, least in (("n", 2), ("draws", 2), ("points", 3)):
             value = getattr(self, name)

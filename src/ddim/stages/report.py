@@ -8,7 +8,7 @@ from ddim.stages.entry import stage
 
 def run(cfg: Config) -> None:
     """Write reports/<name>/ and print Table 1; the last line is the page's path."""
-    results = cells.load(cfg, paths.reports(cfg))
+    results = cells.load(cfg, paths.reports(cfg), sections=cfg.lecture.sections)
     build.build(results)
     terminal.summary(results)
     print(paths.reports(cfg) / "index.html")
