@@ -39,15 +39,25 @@ def weights_file(cfg: Config) -> Path:
 
 def weights_report(cfg: Config) -> dict[str, Any]:
     """What is said of the weights beside every number; names the file if it is missing."""
-    kind, file = cfg.sample.weights.value, weights_file(cfg)
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} is missing: run the stage train first")
-    train = files.read_json(paths.reports(cfg) / "train.json")
+    from ddim.weights import describe
+
+    file = weights_file(cfg)
+    about = describe(file)
     return {
-        "kind": kind,
+        "kind": about["kind"],
         "sha256": files.sha256(file),
-        "trained_steps": train.get("steps"),
-        "source": train["source"],
+        "trained_steps": about["info"]["trained_steps"],
+        "source": about["info"]["source"],
+    }
+
+
+def identity(cfg: Config) -> dict[str, Any]:
+    """Which cell this is, as every JSON about it says."""
+    return {
+        "steps": cfg.cell.steps,
+        "eta": paths.eta_name(cfg.cell.eta),
+        "seed": cfg.cell.seed,
+        "sampler": cfg.sampler.scheduler or "ddim",
     }
 
 
@@ -57,12 +67,7 @@ def plan(cfg: Config) -> Plan:
     n = cfg.sample.count(cell.steps)
     taken = trajectory(cfg)
     protocol: dict[str, Any] = {
-        "cell": {
-            "steps": cell.steps,
-            "eta": paths.eta_name(cell.eta),
-            "seed": cell.seed,
-            "sampler": sampler.scheduler or "ddim",
-        },
+        "cell": identity(cfg),
         "n": n,
         "trajectory": taken,
         "clip_x0": clips(cfg),

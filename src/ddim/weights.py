@@ -7,7 +7,8 @@ its metadata, what is needed to use them. No pickled objects, so loading one run
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,7 @@ def load(
     """
     path = Path(path)
     tensors, metadata = read(path)
-    if KEY not in metadata:
-        raise ValueError(f"{path} was not written by ddim: import it with train.import_from")
-    about: dict[str, Any] = json.loads(metadata[KEY])
+    about = _about(path, metadata)
     for key, value in (expect or {}).items():
         value = list(value) if isinstance(value, tuple) else value
         if (found := about["arguments"][key]) != value:
@@ -72,14 +71,33 @@ def load(
     return fit(about["arguments"], tensors, path).to(device), about
 
 
+def describe(path: Path) -> dict[str, Any]:
+    """What `load` says of the file besides the network, without reading its tensors."""
+    with _opened(path) as file:
+        return _about(path, file.metadata() or {})
+
+
+def _about(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    if KEY not in metadata:
+        raise ValueError(f"{path} was not written by ddim: import it with train.import_from")
+    about: dict[str, Any] = json.loads(metadata[KEY])
+    return about
+
+
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of any safetensors file; FileNotFoundError or ValueError in one line."""
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return tensors, file.metadata() or {}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
-        raise FileNotFoundError(f"there is no weights file {path}")
+        raise FileNotFoundError(f"there is no weights file {path}: run the stage train first")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
+            yield file
     except safetensors.SafetensorError as error:
         raise ValueError(f"{path} is truncated or no safetensors file ({error})") from error
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ddim import files, paths
+from ddim import cells, files, paths
 from ddim.schema import Config
 from ddim.stages.entry import stage
 
@@ -31,8 +31,7 @@ def run(cfg: Config) -> None:
         statistics=metrics.Reference.load(folder / "statistics.npz"),
         logits=features.logits(extractor, found, device),
     )
-    sampled = files.read_json(paths.sample_report(cfg, ".json"))
-    report = {"cell": sampled["cell"], **measured, "samples_sha256": files.sha256(path)}
+    report = {"cell": cells.identity(cfg), **measured, "samples_sha256": files.sha256(path)}
     files.write_json(paths.cell_report(cfg), report)
     print(f"{name}: FID {report['fid']:.2f}, KID {report['kid']:.4f}")
 
