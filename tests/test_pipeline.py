@@ -1,4 +1,4 @@
-"""dvc.yaml: its dependencies computed from the imports, and a whole tiny run through `dvc repro`."""
+"""dvc.yaml: its dependencies computed from the imports, and a whole tiny run by `dvc repro`."""
 
 import json
 import re
@@ -18,6 +18,7 @@ PLUMBING = {
     "ddim.schema",
     "ddim.paths",
     "ddim.files",
+    "ddim.gpus",
     "ddim.errors",
     "ddim.keys",
     "ddim.progress",

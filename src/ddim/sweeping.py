@@ -10,8 +10,10 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from ddim import gpus
 from ddim.errors import USER_ERRORS, one_line
 from ddim.files import write_text
+from ddim.schema import Accelerator, Config
 
 FAILURE = "failure.txt"  # in a failed job's own folder; jobs may run in other processes
 
@@ -19,6 +21,23 @@ FAILURE = "failure.txt"  # in a failed job's own folder; jobs may run in other p
 def in_multirun() -> bool:
     """Whether this job is one of a multirun."""
     return HydraConfig.get().mode is RunMode.MULTIRUN
+
+
+def prepare(cfg: Config) -> None:
+    """Get this process ready for one job of a multirun: a GPU of its own, if GPUs there are.
+
+    Raises ValueError for several processes under `ddp`, which starts them by repeating the command.
+    """
+    trainer = cfg.trainer
+    if trainer.devices * trainer.num_nodes == 1:
+        if trainer.accelerator in (Accelerator.auto, Accelerator.cuda):
+            gpus.claim()
+    elif trainer.strategy != "ddp_spawn":
+        raise ValueError(
+            f"trainer.strategy is {trainer.strategy} with {trainer.devices} devices in a multirun:"
+            " every process would start the whole multirun again; use trainer.devices=1, or run"
+            " one cell at a time"
+        )
 
 
 def record_failure(error: Exception) -> None:

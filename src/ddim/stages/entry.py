@@ -27,11 +27,13 @@ def stage(run: Callable[[Config], Any]) -> None:
     register()
 
     def task(cfg: DictConfig) -> None:
+        if not sweeping.in_multirun():
+            run(checked(cfg))
+            return
         try:
+            sweeping.prepare(checked(cfg))
             run(checked(cfg))
         except Exception as error:
-            if not sweeping.in_multirun():
-                raise
             sweeping.record_failure(error)
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let Hydra raise instead of print and exit
