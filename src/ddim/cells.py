@@ -87,3 +87,23 @@ def done(cfg: Config, key: str) -> bool:
     report = paths.sample_report(cfg, ".json")
     whole = (paths.samples(cfg) / "samples.npy").is_file() and report.is_file()
     return whole and files.read_json(report).get("key") == key
+
+
+def measurement_key(cfg: Config, samples_sha256: str) -> str:
+    """The key of everything that the configured cell's numbers depend on."""
+    folder = paths.reference(cfg)
+    parts = {
+        "samples": samples_sha256,
+        "reference": {path.name: files.sha256(path) for path in sorted(folder.glob("*.np[yz]"))},
+        "features": files.read_json(paths.features(cfg) / "about.json")["sha256"],
+        "evaluate": vars(cfg.evaluate),
+        "batch_size": cfg.features.batch_size,
+        "seed": cfg.seed,
+    }
+    return keys.key(parts, keys.MEASURING_CODE)
+
+
+def measured(cfg: Config, key: str) -> bool:
+    """Whether the configured cell's numbers are there, found in exactly this way."""
+    report = paths.cell_report(cfg)
+    return report.is_file() and files.read_json(report).get("key") == key

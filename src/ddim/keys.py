@@ -17,7 +17,14 @@ from ddim import schema
 TRAINING_CODE = (
     "batches", "callbacks", "images", "objective", "resume", "schedule", "training", "unet",
 )  # fmt: skip
-SAMPLING_CODE = ("device", "generation", "images", "noise", "sampler", "schedule", "unet")
+SAMPLING_CODE = (
+    "cells", "device", "generation", "images", "noise", "sampler", "schedule", "schedulers",
+    "spreading", "stages/sample", "unet", "weights",
+)  # fmt: skip
+MEASURING_CODE = (
+    "cells", "classifier", "data", "device", "features", "inception", "metrics", "neighbours",
+    "schedule", "stages/evaluate", "unet", "weights",
+)  # fmt: skip
 
 
 def training_key(cfg: schema.Config, train_sha256: str) -> str:
