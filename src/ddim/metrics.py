@@ -25,6 +25,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 
+from ddim import neighbours as balls
 from ddim.files import replacing
 from ddim.schema import Evaluate
 
@@ -80,7 +81,9 @@ def measure(
     *,
     seed: int,
     statistics: Reference | None = None,
+    radii: np.ndarray | None = None,
     logits: np.ndarray | None = None,
+    device: torch.device | str = "cpu",
 ) -> dict[str, Any]:
     """Every number of one cell, under the names that reports/<name>/cells/<cell>.json uses.
 
@@ -89,8 +92,10 @@ def measure(
         reference: features float32 [m,D] of the reference images.
         evaluate: the configured details.
         seed: of KID's subsets and the Inception score's split.
-        statistics: Reference.of(reference), where it is at hand.
+        statistics, radii: Reference.of(reference) and ddim.neighbours.radii of it, where they are
+            at hand.
         logits: float32 [n,K] of the generated images; None leaves out the Inception score.
+        device: where distances between features are computed.
 
     Raises:
         ValueError: other D on the two sides, too few images (names the key), values not finite.
@@ -103,7 +108,9 @@ def measure(
         subset_size=evaluate.kid_subset_size,
         seed=seed,
     )
-    precision, recall = precision_recall(generated, reference, neighbours=evaluate.neighbours)
+    precision, recall = precision_recall(
+        generated, reference, neighbours=evaluate.neighbours, radii=radii, device=device
+    )
     return {
         "n_generated": len(generated),
         "n_reference": len(reference),
@@ -179,11 +186,16 @@ def kid(
 
 
 def precision_recall(
-    generated: np.ndarray, reference: np.ndarray, *, neighbours: int
+    generated: np.ndarray,
+    reference: np.ndarray,
+    *,
+    neighbours: int,
+    radii: np.ndarray | None = None,
+    device: torch.device | str = "cpu",
 ) -> tuple[float, float]:
     """Share of generated images within the reference's k-nearest-neighbour balls, and vice versa.
 
-    Kynkaanniemi et al. 2019, through torch-fidelity.
+    Kynkaanniemi et al. 2019. `radii` are the reference's (ddim.neighbours), where they are at hand.
     """
     _check(generated, reference)
     smallest = min(len(generated), len(reference))
@@ -192,17 +204,11 @@ def precision_recall(
             f"evaluate.neighbours must be less than the number of images on either side, "
             f"{smallest}, got {neighbours}: lower it or raise sample.n"
         )
-    from torch_fidelity.metric_prc import prc_features_to_metric
-
-    found = prc_features_to_metric(
-        torch.tensor(generated),
-        torch.tensor(reference),
-        prc_neighborhood=neighbours,
-        prc_batch_size=ROWS,
-        save_cpu_ram=True,  # rows of distances, never the n x m table
-        verbose=False,
-    )
-    return found["precision"], found["recall"]
+    if radii is None:
+        radii = balls.radii(reference, neighbours, device)
+    own = balls.radii(generated, neighbours, device)
+    precision = balls.covered(generated, reference, radii, device)
+    return precision, balls.covered(reference, generated, own, device)
 
 
 def inception_score(logits: np.ndarray, *, seed: int) -> float:

@@ -17,6 +17,11 @@ def run(cfg: Config) -> None:
     name = paths.cell_name(cfg.cell, cfg.sampler.scheduler)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run the stage sample for this cell first")
+    samples_sha256 = files.sha256(path)
+    key = cells.measurement_key(cfg, samples_sha256)
+    if cells.measured(cfg, key):
+        print(f"{name}: already measured")
+        return
     images = np.load(path, mmap_mode="r")
     device = torch_device(cfg.trainer.accelerator)
     extractor = features.load_extractor(cfg.features, paths.features(cfg), device)
@@ -29,9 +34,11 @@ def run(cfg: Config) -> None:
         cfg.evaluate,
         seed=cfg.seed,
         statistics=metrics.Reference.load(folder / "statistics.npz"),
+        radii=np.load(folder / "radii.npy"),
         logits=features.logits(extractor, found, device),
+        device=device,
     )
-    report = {"cell": cells.identity(cfg), **measured, "samples_sha256": files.sha256(path)}
+    report = {"cell": cells.identity(cfg), **measured, "key": key, "samples_sha256": samples_sha256}
     files.write_json(paths.cell_report(cfg), report)
     print(f"{name}: FID {report['fid']:.2f}, KID {report['kid']:.4f}")
 

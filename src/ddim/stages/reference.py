@@ -18,6 +18,7 @@ def run(cfg: Config) -> None:
     from ddim import features, metrics
     from ddim.data import load
     from ddim.device import torch_device
+    from ddim.neighbours import radii
     from ddim.progress import track
 
     device = torch_device(cfg.trainer.accelerator)
@@ -31,15 +32,23 @@ def run(cfg: Config) -> None:
     folder = paths.reference(cfg)
     statistics = metrics.Reference.of(real)
     statistics.save(folder / "statistics.npz")
-    with files.replacing(folder / "train.npy") as temporary, temporary.open("wb") as file:
-        np.save(file, real)
+    reach = radii(real, cfg.evaluate.neighbours, device)
+    for name, array in (("train", real), ("radii", reach)):
+        with files.replacing(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, array)
 
     def floor(n: int) -> dict[str, Any]:
         used = min(n, len(held_out))
         fewer = "" if used == n else f" ({used}: there are no more)"
         what = f"held-out real images against the reference{fewer}"
         measured = metrics.measure(
-            held_out[:used], real, cfg.evaluate, seed=cfg.seed, statistics=statistics
+            held_out[:used],
+            real,
+            cfg.evaluate,
+            seed=cfg.seed,
+            statistics=statistics,
+            radii=reach,
+            device=device,
         )
         return {"n": used, "what": what, **measured}
 
