@@ -54,7 +54,7 @@ def key(parts: Mapping[str, Any], code: Sequence[str]) -> str:
     """
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=_plain).encode())
     for module in sorted(code):
-        digest.update(Path(__file__).with_name(f"{module}.py").read_bytes())
+        digest.update((Path(__file__).parent / f"{module}.py").read_bytes())
     return digest.hexdigest()[:16]
 
 
