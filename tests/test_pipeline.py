@@ -11,6 +11,8 @@ import yaml
 from imports import closure, modules
 from pipeline import ROOT, commit, compose, copy, run, would_run
 
+from ddim import keys
+
 # Plumbing: names, files, messages and types. An edit here cannot change a number, and a stage
 # whose *values* change is rerun through its params.
 PLUMBING = {
@@ -54,6 +56,16 @@ def test_a_stages_deps_are_the_modules_that_it_imports(name: str) -> None:
     assert covered(DVC[name]) == needed
 
 
+@pytest.mark.parametrize(
+    ("name", "code"), [("sample", keys.SAMPLING_CODE), ("evaluate", keys.MEASURING_CODE)]
+)
+def test_what_makes_dvc_compute_a_cell_again_gives_it_another_key(
+    name: str, code: tuple[str, ...]
+) -> None:
+    """A multirun skips, and ddim.adopt takes over, by the key alone."""
+    assert {f"ddim.{module.replace('/', '.')}" for module in code} == covered(DVC[name])
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = copy(tmp_path_factory.mktemp("project"))
@@ -82,6 +94,30 @@ def test_a_changed_grid_computes_its_new_cells_and_never_retrains(project: Path)
     new = {f"{stage}@3-{eta}-0" for stage in ("sample", "evaluate") for eta in ("0.0", "hat")}
     assert {name for name in would_run(project) if "@" in name and "reconstruct" not in name} == new
     assert not would_run(project) & {"data", "features", "train", "reference", "sample@2-0.0-0"}
+    compose(project)
+
+
+def test_cells_of_a_multirun_are_adopted_and_not_computed_again(project: Path) -> None:
+    compose(project, "sweep.steps=[2,5]")
+    sweep = ("-cn", "stage", "-m", "cell.steps=5", "cell.eta=0.0,hat")
+    for stage in ("sample", "evaluate"):
+        run(project, "python", "-m", f"ddim.stages.{stage}", *sweep)
+    images = project / "out/digits/samples/S5_eta0.0_seed0/samples.npy"
+    made = images.stat().st_mtime_ns
+    (project / "reports/digits/cells/S5_etahat_seed0.json").unlink()
+    output = run(project, "python", "-m", "ddim.adopt")
+    assert "evaluate@5-hat-0: not there" in output
+    assert "recorded 7 of 8 stages" in output
+    left = {name for name in would_run(project) if name.split("@")[0] in ("sample", "evaluate")}
+    assert left == {"evaluate@5-hat-0"}
+    run(project, "dvc", "repro", "-q", "evaluate@5-hat-0")
+    assert images.stat().st_mtime_ns == made
+
+    # Other images under the same name are not taken over.
+    report = project / "reports/digits/samples/S5_eta0.0_seed0.json"
+    report.write_text(report.read_text().replace('"key": "', '"key": "0'))
+    output = run(project, "python", "-m", "ddim.adopt")
+    assert "sample@5-0.0-0: made by another configuration, code or weights" in output
     compose(project)
 
 

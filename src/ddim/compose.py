@@ -71,9 +71,16 @@ def check() -> None:
         again = f"python -m ddim.compose {shlex.join(_recorded_overrides())}".rstrip()
         raise ValueError(f"params.yaml is out of date with conf/; run `{again}`:\n  {listed}")
     if lines:
-        checked(_typed(PARAMS))
+        checked(_typed(PARAMS, []))
         print(f"params.yaml, composed by `dvc exp run`, differs from conf/'s defaults:\n  {listed}")
     write_text(OK, "ok\n")
+
+
+def params(overrides: list[str]) -> Config:
+    """params.yaml, whole and checked, under `overrides` (key=value), as `-cn stage` reads it."""
+    if not PARAMS.is_file():
+        raise FileNotFoundError(f"{PARAMS} is missing: run `python -m ddim.compose`")
+    return checked(_typed(PARAMS, overrides))
 
 
 def _recorded_overrides() -> list[str]:
@@ -82,8 +89,9 @@ def _recorded_overrides() -> list[str]:
     return shlex.split(first.removeprefix(HEAD.rstrip()))
 
 
-def _typed(path: Path) -> DictConfig:
-    merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path))
+def _typed(path: Path, overrides: list[str]) -> DictConfig:
+    schema, last = OmegaConf.structured(Config), OmegaConf.from_dotlist(overrides)
+    merged = OmegaConf.merge(schema, OmegaConf.load(path), last)
     assert isinstance(merged, DictConfig)
     return merged
 
