@@ -314,7 +314,7 @@ def test_the_key_follows_what_moves_the_weights_and_nothing_else():
 def test_the_key_follows_the_code():
     assert keys.key({"a": 1}, ["sampler"]) != keys.key({"a": 1}, ["sampler", "unet"])
     for name in (*keys.TRAINING_CODE, *keys.SAMPLING_CODE):
-        assert Path(keys.__file__).with_name(f"{name}.py").exists()
+        assert (Path(keys.__file__).parent / f"{name}.py").exists()
 
 
 # --- Weights & Biases ----------------------------------------------------------------------------
