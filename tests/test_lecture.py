@@ -311,3 +311,51 @@ def test_moments_agree_with_scipy():
     found = statistics.moments(values)
     assert found.skewness == pytest.approx(stats.skew(values.ravel()))
     assert found.excess_kurtosis == pytest.approx(stats.kurtosis(values.ravel()))
+
+
+# --- the discrete case ---------------------------------------------------------------------------
+
+
+def discrete_settings() -> schema.Config:
+    return config(
+        "experiment=discrete_digits",
+        "model.channels=8",
+        "train.steps=150",
+        "train.warmup=5",
+        "train.batch_size=16",
+        "train.lr=5e-3",
+        "train.ema_decay=0.9",
+        "sample.n=12",
+        "sweep.steps=[5,20]",
+        "sweep.eta=[0.0,1.0,hat]",
+        "trainer.accelerator=cpu",
+    )
+
+
+def test_the_discrete_case_learns_its_images_and_samples_them_at_every_eta():
+    """Two kinds of images, left half or right half light: samples must be whole ones of the two."""
+    from ddim.lecture import discrete
+
+    kinds = torch.zeros(2, 1, 8, 8, dtype=torch.int64)
+    kinds[0, :, :, :4] = 1
+    kinds[1, :, :, 4:] = 1
+    cfg = discrete_settings()
+    network = discrete.train(cfg, kinds.repeat(8, 1, 1, 1), torch.device("cpu"))
+    for eta in (0.0, 1.0):
+        x = discrete.sample(cfg, network, 20, eta, torch.device("cpu"))
+        wrong = (x[:, None] != kinds[None]).float().mean(dim=(2, 3, 4)).amin(1)
+        assert wrong.mean() < 0.03
+        assert 0 < (x[:, 0, 0, 0] == 1).float().mean() < 1  # both kinds come up
+
+
+def test_the_discrete_section_leaves_out_sigma_hat_and_measures_the_rest(tmp_path, monkeypatch):
+    from ddim.lecture import discrete
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(discrete.data, "load", lambda folder, split: Split(gaussian(30, 1), None))
+    classifier = bench().extractor
+    monkeypatch.setattr(discrete.features, "load_extractor", lambda *args: classifier)
+    cfg = discrete_settings()
+    cfg = replace(cfg, train=replace(cfg.train, steps=2))
+    content = check(discrete.section(cfg), tmp_path)
+    assert set(content["numbers"]) == {f"fid_eta{eta}_S{S}" for eta in (0, 1) for S in (5, 20)}
