@@ -33,9 +33,9 @@ def chunks(data: bytes) -> Iterator[bytes]:
             record = b""
 
 
-def load(folder: Path) -> dict[str, Any]:
+def load(folder: Path, run_id: str = "*") -> dict[str, Any]:
     """The one finished run under <folder>/wandb, once wandb's own process has written it out."""
-    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    (path,) = folder.glob(f"wandb/offline-run-*/run-{run_id}.wandb")
     for _ in range(200):
         run = _read(path)
         if "exit" in run:
@@ -45,10 +45,11 @@ def load(folder: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Name, group, job, project, tags, config, history (rows), exit (code), files (folder)."""
+    """Name, group, job, project, tags, config, history (rows), summary, exit, files (folder)."""
     from wandb.proto import wandb_internal_pb2 as wire
 
-    run: dict[str, Any] = {"config": {}, "history": [], "files": path.parent / "files"}
+    run: dict[str, Any] = {"config": {}, "history": [], "summary": {}}
+    run["files"] = path.parent / "files"
     for chunk in chunks(path.read_bytes()):
         record = wire.Record()
         record.ParseFromString(chunk)
@@ -60,6 +61,8 @@ def _read(path: Path) -> dict[str, Any]:
             run["config"] |= _items(about.config.update)
         elif kind == "config":
             run["config"] |= _items(record.config.update)
+        elif kind == "summary":
+            run["summary"] |= _items(record.summary.update)
         elif kind == "history":
             run["history"].append(_items(record.history.item))
         elif kind == "exit":
