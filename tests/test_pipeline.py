@@ -21,6 +21,7 @@ PLUMBING = {
     "ddim.paths",
     "ddim.files",
     "ddim.gpus",
+    "ddim.compose",
     "ddim.errors",
     "ddim.keys",
     "ddim.progress",
