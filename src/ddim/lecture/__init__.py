@@ -1,6 +1,6 @@
 """The lecture's claims, each shown from the trained network as figures and numbers.
 
-One module per section; each has `section(bench) -> Section` (`speed` needs no network and takes the
+One module per section; each has `section(bench) -> Section` (`speed` and `discrete` take the
 configuration). What they share:
 
     bench       the network, the images and the feature space that every section measures with
@@ -9,5 +9,5 @@ configuration). What they share:
     statistics  intervals, fitted orders, tests for normality
 
 The order in the report: speed 1, invert 2, consistency 3, path 4, interpolate 5, edit 6, family 7,
-ode 8, solvers 9.
+ode 8, solvers 9; discrete 10 trains a network of its own and is not part of the default pipeline.
 """
