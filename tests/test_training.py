@@ -232,7 +232,7 @@ def test_a_longer_training_goes_on_from_a_shorter_one(tmp_path):
     for kind in ("ema", "raw"):
         ours, theirs = getattr(longer, kind), getattr(straight, kind)
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    with pytest.raises(ValueError, match="train.steps is 9, but the resume point .* at step 20"):
+    with pytest.raises(ValueError, match=r"train.steps is 9, but the resume point .* at step 20"):
         tiny.fit(tiny.net(), tmp_path / "longer", steps=9)
 
 

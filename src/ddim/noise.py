@@ -4,11 +4,16 @@
 bits of its seed: among 50,000 images, seeded one each, two would likely share their noise.
 """
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
+
+WORTH_THREADS = 2**18  # numbers; fewer are drawn sooner than threads are woken
 
 
 class Noise:
@@ -40,10 +45,28 @@ class Noise:
         # Pinned memory lets the copy run while the GPU still works on the step before.
         pin = self._device.type == "cuda"
         z = torch.empty((len(self._generators), *self._shape), pin_memory=pin)
-        for generator, row in zip(self._generators, z.numpy(), strict=True):
-            generator.standard_normal(out=row, dtype=np.float32)
+        rows = z.numpy()
+        if z.numel() < WORTH_THREADS:
+            self._fill(rows, slice(None))
+        else:  # numpy releases the interpreter's lock while it draws
+            list(_pool().map(lambda part: self._fill(rows, part), _parts(len(rows))))
         return z.to(self._device, non_blocking=True)
+
+    def _fill(self, rows: np.ndarray, part: slice) -> None:
+        for generator, row in zip(self._generators[part], rows[part], strict=True):
+            generator.standard_normal(out=row, dtype=np.float32)
 
     def __call__(self, x: Tensor) -> Tensor:
         """`randn_like` of the samplers: the next z, in x's dtype."""
         return self.draw().to(x.dtype)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count())
+
+
+def _parts(n: int) -> list[slice]:
+    """0..n-1 cut into one slice for each core."""
+    size = -(-n // (os.cpu_count() or 1))
+    return [slice(first, first + size) for first in range(0, n, size)]

@@ -75,9 +75,7 @@ def check_trajectory(tau: list[int], T: int, S: int) -> list[int]:
         raise ValueError(f"the trajectory has {len(tau)} steps where S = {S} were asked for")
     for t, later in itertools.pairwise(tau):
         if t >= later:
-            raise ValueError(
-                f"the trajectory must be strictly increasing, got {t} before {later}"
-            )
+            raise ValueError(f"the trajectory must be strictly increasing, got {t} before {later}")
     if tau[0] < 1 or tau[-1] > T:
         raise ValueError(f"the trajectory must lie in 1..{T}, got {tau[0]}..{tau[-1]}")
     return tau

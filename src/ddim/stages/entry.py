@@ -27,14 +27,17 @@ def stage(run: Callable[[Config], Any]) -> None:
     register()
 
     def task(cfg: DictConfig) -> None:
-        if not sweeping.in_multirun():
-            run(checked(cfg))
+        if sweeping.in_multirun():
+            try:
+                sweeping.prepare(checked(cfg))
+                run(checked(cfg))
+            except Exception as error:
+                sweeping.record_failure(error)
             return
         try:
-            sweeping.prepare(checked(cfg))
             run(checked(cfg))
-        except Exception as error:
-            sweeping.record_failure(error)
+        except USER_ERRORS as error:  # here, or Hydra would print its own line about it first
+            sys.exit(f"error: {one_line(error)}")
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let Hydra raise instead of print and exit
     try:

@@ -1,4 +1,4 @@
-"""Stage `speed`: wall time against S, speed-up at equal quality; from the sweep's JSON, no torch."""
+"""Stage `speed`: wall time against S, speed-up at equal quality; from the sweep's JSON."""
 
 from ddim import paths
 from ddim.schema import Config
