@@ -25,6 +25,15 @@ TINY = [
     "reconstruct.steps=[2,4]",
     "sweep.steps=[2,4]",
     "sweep.eta=[0.0,hat]",
+    "lecture.n=8",
+    "lecture.shown=2",
+    "lecture.steps=4",
+    "lecture.points=3",
+    "lecture.per_class=2",
+    "lecture.simulations=200",
+    "lecture.ode_steps=[2,4,8]",
+    "solvers=none",
+    "solvers.steps=[2]",
 ]
 
 

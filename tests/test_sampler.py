@@ -232,6 +232,71 @@ def test_sigma_hat_on_the_full_chain_is_diffusers_fixed_large(t: int) -> None:
     assert sampler.sigmas(a, a_prev, "hat")[1] ** 2 == pytest.approx(float(beta), rel=1e-4)
 
 
+@pytest.mark.parametrize("S", [10, 50, 1000])
+def test_eta_one_equals_diffusers_ddpm(S: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    from diffusers.schedulers import scheduling_ddpm
+
+    theirs = diffusers.DDPMScheduler(variance_type="fixed_small", clip_sample=False)
+    theirs.alphas_cumprod, theirs.one = ALPHA_BAR[1:], ALPHA_BAR[0]
+    theirs.set_timesteps(S)
+    noise, drawn = stream(8), stream(8)
+    monkeypatch.setattr(scheduling_ddpm, "randn_tensor", lambda *a, **k: next(noise))
+    x = x_T = next(stream(7))
+    for t in theirs.timesteps:
+        eps = eps_model(x, torch.full((4,), int(t) + 1))
+        x = theirs.step(eps, int(t), x).prev_sample
+    tau = schedule.trajectory(T, S, "linear")
+    ours = sampler.sample(eps_model, x_T, ALPHA_BAR, tau, 1.0, randn_like=lambda x: next(drawn))
+    torch.testing.assert_close(ours, x, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("S", [10, 50, 1000])
+def test_encoding_equals_diffusers_inverse(S: int) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    theirs = diffusers.DDIMInverseScheduler(clip_sample=False, set_alpha_to_one=True)
+    theirs.alphas_cumprod, theirs.initial_alpha_cumprod = ALPHA_BAR[1:], ALPHA_BAR[0]
+    theirs.set_timesteps(S)
+    x = x_0 = 0.5 * next(stream(7))
+    for t in theirs.timesteps:
+        x = theirs.step(eps_model(x, torch.full((4,), int(t) + 1)), int(t), x).prev_sample
+    ours = sampler.encode(eps_model, x_0, ALPHA_BAR, schedule.trajectory(T, S, "linear"))
+    torch.testing.assert_close(ours, x, rtol=1e-10, atol=1e-10)
+
+
+def test_the_wrong_inversions_of_other_projects_lose_the_image() -> None:
+    """Clipped in one direction only, or asked one step off (ermongroup/ddim#9, #22)."""
+    x_0 = 0.5 * gaussian(512, 1)
+    S = 100
+    tau = schedule.trajectory(T, S)
+    x_T = sampler.encode(eps_model, x_0, ALPHA_BAR, tau)
+
+    def error(model: sampler.EpsModel, clip_x0: bool) -> float:
+        back = sampler.sample(model, x_T, ALPHA_BAR, tau, clip_x0=clip_x0)
+        return (back - x_0).square().mean().item()
+
+    def one_step_off(x: Tensor, t: Tensor) -> Tensor:
+        return eps_model(x, (t + T // S).clamp(max=T))
+
+    right = error(eps_model, clip_x0=False)
+    assert error(eps_model, clip_x0=True) > 10 * right
+    assert error(one_step_off, clip_x0=False) > 3 * right
+
+
+def test_the_published_rules_repeated_steps_go_nowhere() -> None:
+    """A repeated step costs an evaluation and leaves x where it is: dropping it is the same walk."""
+    x_T = next(stream(7))
+    x = x_T
+    repeated = schedule.published_quadratic(T, 100)
+    for t, t_prev in zip(reversed(repeated), [*reversed(repeated[:-1]), 0], strict=True):
+        eps = eps_model(x, torch.full((4,), t))
+        x, _ = sampler.ddim_step(x, eps, float(ALPHA_BAR[t]), float(ALPHA_BAR[t_prev]), 0.0)
+    tau = schedule.trajectory(T, 100, "quadratic-published")
+    assert len(tau) < len(repeated)
+    ours = sampler.sample(eps_model, x_T, ALPHA_BAR, tau)
+    torch.testing.assert_close(ours, x, rtol=1e-12, atol=1e-12)
+
+
 # --- noise ---------------------------------------------------------------------------------------
 
 
