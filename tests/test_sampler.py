@@ -284,7 +284,7 @@ def test_the_wrong_inversions_of_other_projects_lose_the_image() -> None:
 
 
 def test_the_published_rules_repeated_steps_go_nowhere() -> None:
-    """A repeated step costs an evaluation and leaves x where it is: dropping it is the same walk."""
+    """A repeated step costs an evaluation and moves nothing: dropping it is the same walk."""
     x_T = next(stream(7))
     x = x_T
     repeated = schedule.published_quadratic(T, 100)
