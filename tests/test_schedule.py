@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddim import schedule
+from ddim import schedule, schema
 
 A = schedule.alpha_bar()
 
@@ -113,3 +113,8 @@ def test_bad_betas_are_refused() -> None:
 def test_alpha_bar_of_one_step() -> None:
     assert schedule.alpha_bar(1).tolist() == [1.0, 1 - 1e-4]
     assert math.isclose(float(schedule.alpha_bar(2)[2]), (1 - 1e-4) * 0.98)
+
+
+def test_the_configuration_accepts_the_spacings_that_there_are():
+    """Two homes, as schema imports no torch and the mathematics knows no configuration."""
+    assert schema.SPACINGS == schedule.SPACINGS

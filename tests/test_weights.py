@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from test_unet import TINY, randomised, tiny
 
-from ddim import export, published, weights
+from ddim import export, files, published, weights
 from ddim.sampler import sample
 from ddim.schedule import alpha_bar, trajectory
 from ddim.unet import UNet
@@ -69,15 +69,15 @@ def test_round_trip_is_exact_to_the_bit(saved):
 def test_the_same_weights_are_the_same_file(saved, tmp_path):
     path, unet = saved
     weights.save(tmp_path / "again" / "w.safetensors", unet, kind="ema", info=dict(INFO))
-    assert weights.checksum(tmp_path / "again" / "w.safetensors") == weights.checksum(path)
+    assert files.sha256(tmp_path / "again" / "w.safetensors") == files.sha256(path)
     weights.save(tmp_path / "raw.safetensors", unet, kind="raw", info=INFO)
-    assert weights.checksum(tmp_path / "raw.safetensors") != weights.checksum(path)
+    assert files.sha256(tmp_path / "raw.safetensors") != files.sha256(path)
 
 
-def test_checksum_is_sha256(tmp_path):
+def test_sha256_is_sha256(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert weights.checksum(tmp_path / "abc") == known
+    assert files.sha256(tmp_path / "abc") == known
 
 
 def test_saving_is_whole_or_not_at_all(saved, monkeypatch):
@@ -155,7 +155,7 @@ def test_weights_of_another_network_name_the_tensor(saved):
 
 
 def reads(path: Path, kind: str = "ema", arguments: dict = TINY, **options: object) -> UNet:
-    options = {"sha256": weights.checksum(path) if path.is_file() else "0" * 64, **options}
+    options = {"sha256": files.sha256(path) if path.is_file() else "0" * 64, **options}
     cache = path.parent / "cache"
     return published.import_published(path, arguments=arguments, kind=kind, cache=cache, **options)
 
@@ -255,7 +255,7 @@ class Trap:
 
 def test_checksums_and_paths(tmp_path):
     torch.save(randomised(tiny()).state_dict(), tmp_path / "w.ckpt")
-    good = weights.checksum(tmp_path / "w.ckpt")
+    good = files.sha256(tmp_path / "w.ckpt")
     reads(tmp_path / "w.ckpt", sha256=good.upper())
     with pytest.raises(ValueError, match=rf"w.ckpt has SHA-256 {good}, train.import_sha256 is 000"):
         reads(tmp_path / "w.ckpt", sha256="0" * 64)
@@ -275,7 +275,7 @@ def test_downloads_are_kept_only_when_right(tmp_path):
     source = tmp_path / "site" / "w.ckpt"
     source.parent.mkdir()
     torch.save(unet.state_dict(), source)
-    url, sha256 = source.as_uri(), weights.checksum(source)
+    url, sha256 = source.as_uri(), files.sha256(source)
 
     def get(sha256: str) -> UNet:
         options = {"arguments": TINY, "kind": "ema", "cache": cache}
@@ -333,7 +333,7 @@ def their_network(diffusers, arguments: dict):
 def test_diffusers_network_and_ours_agree_both_ways(diffusers, tmp_path, arguments):
     theirs = their_network(diffusers, arguments)
     theirs.save_pretrained(tmp_path / "unet")
-    sha256 = weights.checksum(tmp_path / "unet" / published.WEIGHTS)
+    sha256 = files.sha256(tmp_path / "unet" / published.WEIGHTS)
     ours = reads(tmp_path / "unet", arguments=arguments, sha256=sha256)
 
     size, channels = arguments["image_size"], arguments["in_channels"]
@@ -437,7 +437,7 @@ def test_diffusers_by_url_brings_its_configuration(tmp_path):
     unet = randomised(tiny())
     path = write_diffusers(tmp_path / "site", unet)
     options = {"arguments": TINY, "kind": "raw", "cache": tmp_path / "cache"}
-    sha256 = weights.checksum(path)
+    sha256 = files.sha256(path)
     assert same(published.import_published(path.as_uri(), sha256=sha256, **options), unet)
     names = {p.name for p in (tmp_path / "cache").rglob("*") if p.is_file()}
     assert names == {published.WEIGHTS, published.CONFIG}
@@ -477,7 +477,7 @@ def test_export_is_a_pipeline_that_samples_what_we_sample(diffusers, saved, tmp_
 def test_export_and_import_are_inverse(saved, tmp_path):
     path, unet = saved
     export.export(path, tmp_path / "pipeline")
-    sha256 = weights.checksum(tmp_path / "pipeline" / "unet" / published.WEIGHTS)
+    sha256 = files.sha256(tmp_path / "pipeline" / "unet" / published.WEIGHTS)
     assert same(reads(tmp_path / "pipeline", sha256=sha256), unet)
 
 

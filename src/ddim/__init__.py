@@ -14,10 +14,16 @@ Symbols. The same letter means different things in the papers; the code uses the
 Data flows one way. Nothing imports a stage.
 
     schedule sampler noise      the mathematics: Eq. 12, Eq. 16, tau; no network
+    family discrete             Eq. 6-7 and Theorem 1; Appendix A's multinomial version
     unet                        the network, eps = unet(x, t)
     weights images data         files: weights, uint8 images, data sets
-    training features metrics   Lightning; feature spaces; FID, KID, precision/recall
+    published export            other people's layouts of the weights, and ours for diffusers
+    training batches callbacks  Lightning: the objective, its batches, what happens around a step
+    generation spreading        images in numbers: shards that survive a kill, several processes
+    features metrics neighbours feature spaces; FID, KID; the distances of precision and recall
+    lecture                     the lecture's claims as figures and numbers
     schema compose              configuration: types, ranges, conf/ -> params.yaml
     stages                      one program per DVC stage
+    adopt track                 DVC takes over a multirun's cells; the sweep as one W&B run
     report                      tables, figures and pages from the committed JSON; no torch
 """

@@ -181,6 +181,8 @@ def accuracy(
 def register(extractor: Extractor, name: str) -> None:
     """Make `extractor` known to torch_fidelity.calculate_metrics(feature_extractor=name).
 
+    No stage needs it: it is for comparing. The tests hold our metrics against torch-fidelity's in
+    any feature space with it, and you can have torch-fidelity measure a sampled cell yourself.
     torch-fidelity caches by name: let `name` carry a hash of the weights. A name can be taken
     once per process (ValueError otherwise).
     """

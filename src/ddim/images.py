@@ -1,6 +1,7 @@
-"""The only owner of uint8 <-> [-1, 1], and of how images become pictures: grids, PNG, animations.
+"""Owner of uint8 <-> [-1, 1], and of how images become pictures: grids, PNG, animations.
 
-Networks and samplers see float images on [-1, 1]; files, feature extractors and people see uint8.
+The U-Net and the samplers see float images on [-1, 1]; files, feature extractors and people see
+uint8. (Extractors scale their own input: an edit here leaves the reference's features alone.)
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,7 +6,6 @@ Published weights are read with torch's safe loader or as safetensors: no code i
 
 import http.client
 import json
-import os
 import pickle
 import shutil
 import urllib.parse
@@ -18,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddim import weights
+from ddim import files, weights
 from ddim.unet import UNet, level_sizes
 
 CONFIG = "config.json"
@@ -81,7 +80,7 @@ def fetch(source: str, *, sha256: str, cache: Path) -> Path:
 
 
 def _verify(path: Path, sha256: str, source: str) -> None:
-    if (found := weights.checksum(path)) != sha256.lower():
+    if (found := files.sha256(path)) != sha256.lower():
         raise ValueError(f"{source} has SHA-256 {found}, train.import_sha256 is {sha256}")
 
 
@@ -91,9 +90,8 @@ def _download(url: str, *, sha256: str, cache: Path) -> Path:
     config = path.with_name(CONFIG)
     needs_config = path.suffix == ".safetensors"
     complete = path.exists() and (config.exists() or not needs_config)
-    if complete and weights.checksum(path) == sha256.lower():
+    if complete and files.sha256(path) == sha256.lower():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     _copy(url, path, sha256=sha256)
     if needs_config:
         _copy(urllib.parse.urljoin(url, CONFIG), config, sha256=None)
@@ -102,18 +100,15 @@ def _download(url: str, *, sha256: str, cache: Path) -> Path:
 
 def _copy(url: str, path: Path, *, sha256: str | None) -> None:
     """Download to a sibling of `path`, verify, and only then give it its name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as response, part.open("wb") as file:
-            shutil.copyfileobj(response, file)
-        if sha256 is not None:
-            _verify(part, sha256, url)
-        part.replace(path)
+        with files.replacing(path) as part:
+            with urllib.request.urlopen(url, timeout=TIMEOUT) as response, part.open("wb") as file:
+                shutil.copyfileobj(response, file)
+            if sha256 is not None:
+                _verify(part, sha256, url)
     except (OSError, http.client.HTTPException) as error:
         way_out = "download it by other means and set train.import_from to its path"
         raise FileNotFoundError(f"{url} cannot be downloaded ({error}): {way_out}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 # --- the paper's public code ---------------------------------------------------------------------

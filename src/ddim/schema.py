@@ -23,6 +23,7 @@ SECTIONS = (  # of the lecture, in the report's order
     "solvers",
 )
 HAT = "hat"  # the name of the sigma-hat row (App. D.3)
+SPACINGS = ("linear", "quadratic", "quadratic-published")  # as ddim.schedule, which needs torch
 
 
 class Accelerator(Enum):
@@ -201,14 +202,13 @@ class Sampler:
     options: dict[str, Any] = field(default_factory=dict)  # that scheduler's arguments
 
     def __post_init__(self) -> None:
-        known = ("linear", "quadratic", "quadratic-published")
         if isinstance(self.trajectory, str):
-            ok = self.trajectory in known
+            ok = self.trajectory in SPACINGS
         else:
             ok = isinstance(self.trajectory, list) and all(
                 isinstance(t, int) for t in self.trajectory
             )
-        accepts = f"one of {known} or a list of integers"
+        accepts = f"one of {SPACINGS} or a list of integers"
         _need(ok, "sampler.trajectory", accepts, self.trajectory)
         for eta in self.clip_x0:
             check_eta(eta, "sampler.clip_x0")

@@ -4,9 +4,7 @@ A weights file is a safetensors file: the tensors of one UNet under their own na
 its metadata, what is needed to use them. No pickled objects, so loading one runs no code.
 """
 
-import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from ddim.files import replacing
 from ddim.unet import UNet
 
 KINDS = ("ema", "raw")
@@ -38,14 +37,8 @@ def save(path: str | Path, unet: UNet, *, kind: str, info: Mapping[str, Any]) ->
     about = {"kind": kind, "arguments": unet.arguments, "info": dict(info)}
     tensors = {name: tensor.cpu().contiguous() for name, tensor in unet.state_dict().items()}
     metadata = {KEY: json.dumps(about, sort_keys=True)}
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(safetensors.torch.save(tensors, metadata))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(Path(path)) as temporary:
+        temporary.write_bytes(safetensors.torch.save(tensors, metadata))
 
 
 def load(
@@ -130,9 +123,3 @@ def fit(
         raise ValueError(f"{path} has the tensor {extra[0]}{more}, which this network lacks")
     unet.load_state_dict(state, assign=True)
     return unet.to(memory_format=torch.channels_last).eval()  # as UNet itself has it
-
-
-def checksum(path: str | Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
