@@ -8,6 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from ddim import compose
+from ddim.schema import checked
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml"))
@@ -26,8 +27,36 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_shipped_experiment_composes(project: Path, experiment: str) -> None:
     compose.write([f"experiment={experiment}"])
-    assert OmegaConf.load("params.yaml").name == experiment
+    # The name is for folders and pages, the preset's for the command line: cifar10-jpeg here.
+    assert OmegaConf.load("params.yaml").name.replace("-", "_") == experiment
     compose.check()
+
+
+SPLITS = {  # training and held-out images of every shipped experiment's data
+    "celeba": (162_770, 19_962),
+    "cifar10": (50_000, 10_000),
+    "cifar10_jpeg": (50_000, 10_000),
+    "digits": (1_437, 360),
+    "discrete_digits": (1_437, 360),
+    "lsun_bedroom": (3_033_042, 300),
+    "lsun_church": (126_227, 300),
+    "mnist": (60_000, 10_000),
+}
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_no_experiment_asks_for_more_images_than_its_data_has(experiment: str) -> None:
+    """A stage would refuse, hours into the run: after training, or after the whole sweep."""
+    cfg = checked(compose.build([f"experiment={experiment}"]))
+    train, held_out = SPLITS[experiment]
+    assert cfg.reconstruct.n <= held_out
+    assert cfg.lecture.n <= held_out
+    # KID's subsets are of generated images (any cell), of training images, and, for the floor, of
+    # as many held-out images as a cell has.
+    fewest = min(cfg.sample.n, *cfg.sample.n_at.values(), train, held_out)
+    assert cfg.evaluate.kid_subset_size <= fewest
+    assert cfg.evaluate.neighbours < fewest
+    assert cfg.lecture.n <= fewest
 
 
 def test_the_committed_params_are_what_conf_gives() -> None:
