@@ -28,7 +28,7 @@ def _of_data(cfg: Config, protocol: dict[str, Any], known: dict[str, Any]) -> li
 
 
 def fid_of_experiment(results: Results) -> list[str]:
-    """Reasons that hold for every FID of the experiment: data, features, reference, chain."""
+    """Reasons that hold for every FID of the experiment: data, features, reference, network."""
     cfg, protocol = results.cfg, results.protocol
     reasons = _of_data(cfg, protocol, paper.FID)
     features, reference = protocol["features"], protocol["reference"]
@@ -41,8 +41,23 @@ def fid_of_experiment(results: Results) -> list[str]:
             f"the reference is {count(reference['n'])} {reference['split']} images, "
             "not the whole training split"
         )
+    return reasons + _of_network(results)
+
+
+def _of_network(results: Results) -> list[str]:
+    """The paper's chain and network, trained for as long as DDPM's or imported."""
+    cfg, reasons = results.cfg, []
     if (cfg.diffusion.T, cfg.diffusion.beta_start, cfg.diffusion.beta_end) != (1000, 1e-4, 0.02):
         reasons.append("the noise schedule is not the paper's (T = 1000, beta from 1e-4 to 0.02)")
+    network = cfg.network
+    published = paper.NETWORK.get(cfg.table or "", network)
+    if differing := [key for key in network if network[key] != published[key]]:
+        said = ", ".join(f"{key} {network[key]}, not {published[key]}" for key in differing)
+        reasons.append(f"the network is not the paper's ({said})")
+    steps = results.training.get("steps")  # imported weights have none
+    needed = paper.STEPS.get(cfg.table or "", 0)
+    if steps is not None and steps < needed:
+        reasons.append(f"the network was trained for {count(steps)} steps, not {count(needed)}")
     return reasons
 
 
@@ -89,7 +104,7 @@ def reconstruction(results: Results, column: Reconstructed) -> list[str]:
         )
     if column.scale != "[0,1]":
         reasons.append(f"the error is on the scale {column.scale}, not [0,1]")
-    return reasons
+    return reasons + _of_network(results)
 
 
 def paper_fid(results: Results, cell: Cell) -> float | None:

@@ -62,14 +62,15 @@ def estimate(cells: Sequence[Cell], measure: Measure) -> Estimate | None:
 
 
 def grid(results: Results, measure: Measure) -> dict[tuple[int, str], Estimate]:
-    """{(S, eta): estimate} in the grid's order; empty where the measure was not taken."""
+    """{(S, eta): estimate} in the grid's order; empty unless every cell took the measure."""
     found = {}
     for eta in results.etas:
         for steps in results.steps:
             repeats = [results.cells[Key(steps, eta, seed)] for seed in results.seeds]
             value = estimate(repeats, measure)
-            if value is not None:
-                found[steps, eta] = value
+            if value is None:
+                return {}
+            found[steps, eta] = value
     return found
 
 

@@ -5,6 +5,8 @@ Source: Song, Meng, Ermon, Denoising Diffusion Implicit Models, arXiv 2010.02502
 paper's where it says it and its public code's where it does not.
 """
 
+from typing import Any
+
 SOURCE = "Song, Meng, Ermon, arXiv 2010.02502 (v4)"
 N_GENERATED = 50_000  # of every FID in Tables 1 and 3
 
@@ -18,6 +20,20 @@ def _rows(steps: tuple[int, ...], rows: dict[str, str]) -> dict[str, dict[int, f
     return {
         eta: dict(zip(steps, map(float, printed.split()), strict=True))
         for eta, printed in rows.items()
+    }
+
+
+def _network(size: int, multipliers: list[int], dropout: float) -> dict[str, Any]:
+    """DDPM's U-Net for RGB images of `size` x `size`."""
+    return {
+        "image_size": size,
+        "in_channels": 3,
+        "channels": 128,
+        "multipliers": multipliers,
+        "blocks": 2,
+        "attention": [16],
+        "dropout": dropout,
+        "groups": 32,
     }
 
 
@@ -59,6 +75,21 @@ SPACING = {
     "lsun_bedroom": "linear",
     "lsun_church": "linear",
 }
+
+# The arguments of the U-Net: DDPM's for CIFAR-10 and LSUN (its App. B), CelebA's as in the public
+# code of DDIM.
+NETWORK: dict[str, dict[str, Any]] = {
+    "cifar10": _network(32, [1, 2, 2, 2], 0.1),
+    "celeba": _network(64, [1, 2, 2, 2, 4], 0.1),
+    "lsun_bedroom": _network(256, [1, 1, 2, 2, 4, 4], 0.0),
+    "lsun_church": _network(256, [1, 1, 2, 2, 4, 4], 0.0),
+}
+
+# Training steps (DDPM, App. B); not published for CelebA.
+STEPS = {"cifar10": 800_000, "lsun_bedroom": 2_400_000, "lsun_church": 1_200_000}
+
+# FID of DDPM with all 1,000 steps, from the caption of Table 3.
+DDPM_1000 = {"lsun_bedroom": 6.36, "lsun_church": 7.89}
 
 # Images in the split that Table 2 encodes.
 TEST_N = {"cifar10": 10_000}

@@ -17,7 +17,6 @@ from ddim.report.estimates import (
     Estimate,
     Measure,
     best,
-    estimate,
     grid,
     neighbours,
 )
@@ -142,6 +141,7 @@ def _quality_notes(results: Results, measure: Measure, doubtful: bool) -> tuple[
     notes = ["**Protocol.** That of the FID."]
     if measure is FID:
         notes = [f"**Protocol.** {protocol.line(results)}.", comparison(results)]
+        notes += _caption(results)
     small = []
     if measure.has_interval:
         small.append("Small: 95 % interval.")
@@ -154,6 +154,19 @@ def _quality_notes(results: Results, measure: Measure, doubtful: bool) -> tuple[
     return (*notes, " ".join(["Bold: best of the column.", *small]))
 
 
+def _caption(results: Results) -> list[str]:
+    """What the caption of the paper's Table 3 adds to it, where the table stands beside ours."""
+    published = paper.DDPM_1000.get(results.cfg.table or "")
+    if published is None or not _beside(results):
+        return []
+    return [f"Paper, caption of Table 3: 1,000-step DDPM has FID {published:.2f}."]
+
+
+def _beside(results: Results) -> bool:
+    """Whether any cell has the paper's value beside it."""
+    return any(comparable.paper_fid(results, c) is not None for c in results.cells.values())
+
+
 def comparison(results: Results) -> str:
     """Whether the paper's values stand beside ours, and if not, why not."""
     number = paper.number(results.cfg.table)
@@ -162,8 +175,7 @@ def comparison(results: Results) -> str:
         return (
             f"The protocol is the paper's: its Table {number} stands beside ours ({paper.SOURCE})."
         )
-    some = any(comparable.paper_fid(results, cell) for cell in results.cells.values())
-    what = "Some cells are not comparable" if some else "Not comparable"
+    what = "Some cells are not comparable" if _beside(results) else "Not comparable"
     return f"**{what} with the paper's Table {number}**: {'; '.join(reasons)}."
 
 
@@ -235,60 +247,6 @@ def time(results: Results) -> Table:
         columns=tuple(f"S = {s}" for s in results.steps),
         rows=tuple(rows),
         notes=(f"Network evaluations an image: {counted}. Device: {device}.",),
-    )
-
-
-def solvers(results: Results) -> Table | None:
-    """FID of diffusers' schedulers over the same network and x_T; our DDIM where it has the S."""
-    if not results.solvers:
-        return None
-    names = list(dict.fromkeys(key.solver for key in results.solvers))
-    steps = list(dict.fromkeys(key.steps for key in results.solvers))
-    cells: dict[tuple[int, str], list[Cell]] = {}
-    for key, cell in {**results.cells, **results.solvers}.items():
-        if key.solver or key.eta == "0.0":
-            cells.setdefault((key.steps, key.solver or "ddim"), []).append(cell)
-    values = {place: estimate(found, FID) for place, found in cells.items() if place[0] in steps}
-    found = {place: value for place, value in values.items() if value is not None}
-    winners: set[tuple[int, str]] = set()
-    for s in steps:
-        winners |= best({place: v.mean for place, v in found.items() if place[0] == s}, True)
-    labels = {"ddim": "DDIM (ours, η = 0.0)"} | {name: name for name in names}
-    rows = [
-        Row(label, tuple(_solver_value(found, cells, winners, s, name) for s in steps), name)
-        for name, label in labels.items()
-    ]
-    return Table(
-        name="solvers",
-        title="FID of newer samplers (lower is better)",
-        corner="sampler",
-        columns=tuple(f"S = {s}" for s in steps),
-        rows=tuple(rows),
-        notes=(
-            f"**Protocol.** {protocol.line(results)}; the schedulers are diffusers' own and "
-            "choose their own trajectories; hover or focus a number for its evaluations.",
-        ),
-    )
-
-
-def _solver_value(
-    found: Mapping[tuple[int, str], Estimate],
-    cells: Mapping[tuple[int, str], Sequence[Cell]],
-    winners: set[tuple[int, str]],
-    steps: int,
-    name: str,
-) -> Value:
-    place = (steps, name)
-    if place not in found:
-        return Value("–")
-    value = found[place]
-    made = cells[place][0].sampled
-    return Value(
-        _with_spread(FID, value),
-        value.mean,
-        f"{_range(FID, value)}; {numbers.count(made.nfe)} evaluations",
-        place in winners,
-        tip=protocol.of_cell(cells[place][0]),
     )
 
 
