@@ -4,8 +4,8 @@
 
 Each of A, B, ... is a folder reports/<name>, or revision:reports/<name> to read it out of git. The
 first is what the others are compared with. Writes README.md, index.html, tables/ and figures/.
-Where two reports do not share data, features, reference and n, a difference of their FIDs means
-nothing: none is printed, and the reason is.
+Where two reports do not share data, features and reference, or two cells not n, a difference of
+their FIDs means nothing: none is printed, and the reason is.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,8 +22,20 @@ from typing import Any, NoReturn
 from ddim.report import build, numbers
 from ddim.report.document import Block, Document, Paragraph, Part, Plot, Row, Series, Table, Value
 
-Numbers = dict[tuple[int, str], tuple[float, float, float]]  # (S, eta) -> value, low, high
 ERROR = "error"  # the one row of reconstruction errors
+
+
+@dataclass(frozen=True)
+class Point:
+    """One number with its interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int | None = None  # generated images behind an FID, whose bias depends on it
+
+
+Numbers = dict[tuple[int, str], Point]  # by (S, eta)
 
 
 @dataclass(frozen=True)
@@ -74,8 +86,8 @@ def read(report: str) -> Run:
     return Run(
         report,
         protocol,
-        _numbers(content("plots/fid.csv"), "fid"),
-        _numbers(content("plots/error.csv"), "error"),
+        _fids(report, content("plots/fid.csv")),
+        _errors(content("plots/error.csv")),
     )
 
 
@@ -106,15 +118,23 @@ def _from_git(report: str) -> Callable[[str], str]:
     return content
 
 
-def _numbers(text: str, value: str) -> Numbers:
-    return {
-        (int(row["S"]), row.get("eta", ERROR)): (
-            float(row[value]),
-            float(row["low"]),
-            float(row["high"]),
+def _fids(report: str, text: str) -> Numbers:
+    rows = list(csv.DictReader(io.StringIO(text)))
+    if any("n" not in row for row in rows):
+        raise ValueError(
+            f"{report}/plots/fid.csv has no column n: an earlier version of ddim wrote that "
+            "report; make it again with `python -m ddim.stages.report`"
         )
-        for row in csv.DictReader(io.StringIO(text))
-    }
+    return {(int(row["S"]), row["eta"]): _point(row, "fid", int(row["n"])) for row in rows}
+
+
+def _errors(text: str) -> Numbers:
+    rows = csv.DictReader(io.StringIO(text))
+    return {(int(row["S"]), ERROR): _point(row, "error", None) for row in rows}
+
+
+def _point(row: dict[str, str], value: str, n: int | None) -> Point:
+    return Point(float(row[value]), float(row["low"]), float(row["high"]), n)
 
 
 def document(runs: Sequence[Run], out: Path) -> Document:
@@ -144,8 +164,6 @@ def _fid_reasons(first: Run, other: Run) -> list[str]:
         found.append("the features differ")
     if a["reference"]["sha256"] != b["reference"]["sha256"]:
         found.append("the reference differs")
-    if a["floor"]["n"] != b["floor"]["n"]:
-        found.append(f"n differs ({a['floor']['n']:,}, {b['floor']['n']:,})")
     return found
 
 
@@ -158,32 +176,46 @@ def _part(
 ) -> list[Block]:
     """Differences of every run to the first, then the curves of those that may be subtracted."""
     blocks: list[Block] = []
-    together = [runs[0]]
+    a: Numbers = getattr(runs[0], key)
+    together = {runs[0].label: a}
     for number, other in enumerate(runs[1:], 2):
+        said = f"{title} of {other.label} is not comparable with that of {runs[0].label}"
         if why := why_not(runs[0], other):
-            said = f"**{title} of {other.label} is not comparable with that of {runs[0].label}**"
-            blocks.append(Paragraph(f"{said}: {'; '.join(why)}."))
+            blocks.append(Paragraph(f"**{said}**: {'; '.join(why)}."))
             continue
-        together.append(other)
-        blocks.append(_differences(runs[0], other, f"{key}_{number}", title, key, text))
+        b: Numbers = getattr(other, key)
+        differing = [place for place in b if place in a and a[place].n != b[place].n]
+        if differing:
+            blocks.append(Paragraph(f"**{said} where n differs**: {_other_n(a, b, differing)}."))
+            b = {place: point for place, point in b.items() if place not in differing}
+        if b:
+            together[other.label] = b
+        head = f"{title} of {other.label} minus that of {runs[0].label}"
+        blocks.append(_differences(a, b, f"{key}_{number}", head, text))
     if len(together) == 1:
         return blocks
-    found: list[Numbers] = [getattr(run, key) for run in together]
-    for eta in dict.fromkeys(eta for values in found for _, eta in values):
+    for eta in dict.fromkeys(eta for values in together.values() for _, eta in values):
         name, head = (key, title) if eta == ERROR else (f"{key}_eta{eta}", _row_label(eta))
-        blocks.append(_overlay([run.label for run in together], found, eta, name, head, title))
+        blocks.append(_overlay(together, eta, name, head, title))
     return blocks
 
 
+def _other_n(a: Numbers, b: Numbers, places: Sequence[tuple[int, str]]) -> str:
+    """The cells with other numbers of images, by those numbers."""
+    found: dict[str, list[str]] = {}
+    for s, eta in places:
+        ns = f"{a[s, eta].n:,} and {b[s, eta].n:,} images"
+        found.setdefault(ns, []).append(f"(S = {s}, {_row_label(eta)})")
+    return "; ".join(f"{ns} at {numbers.listed(cells)}" for ns, cells in found.items())
+
+
 def _differences(
-    first: Run, other: Run, name: str, title: str, key: str, text: Callable[[float], str]
+    a: Numbers, b: Numbers, name: str, title: str, text: Callable[[float], str]
 ) -> Block:
     """The table of differences over the cells that both have."""
-    a: Numbers = getattr(first, key)
-    b: Numbers = getattr(other, key)
     shared = [place for place in a if place in b]
     if not shared:
-        return Paragraph(f"{first.label} and {other.label} share no cell.")
+        return Paragraph(f"{title}: they share no comparable cell.")
     steps = sorted({s for s, _ in shared})
     rows = [
         Row(
@@ -195,7 +227,7 @@ def _differences(
     ]
     return Table(
         name=name,
-        title=f"{title} of {other.label} minus that of {first.label}",
+        title=title,
         corner="",
         columns=tuple(f"S = {s}" for s in steps),
         rows=tuple(rows),
@@ -207,32 +239,27 @@ def _row_label(eta: str) -> str:
     return eta if eta == ERROR else numbers.eta_label(eta)
 
 
-def _difference(
-    a: tuple[float, float, float] | None,
-    b: tuple[float, float, float] | None,
-    text: Callable[[float], str],
-) -> Value:
+def _difference(a: Point | None, b: Point | None, text: Callable[[float], str]) -> Value:
     if a is None or b is None:
         return Value("–")
-    difference = b[0] - a[0]
-    overlap = max(a[1], b[1]) <= min(a[2], b[2])
+    difference = b.value - a.value
+    overlap = max(a.low, b.low) <= min(a.high, b.high)
     shown = numbers.signed(difference, text(abs(difference)))
-    return Value(shown, difference, f"{text(a[0])} → {text(b[0])}", chance=overlap)
+    return Value(shown, difference, f"{text(a.value)} → {text(b.value)}", chance=overlap)
 
 
-def _overlay(
-    labels: Sequence[str], found: Sequence[Numbers], eta: str, name: str, title: str, y_label: str
-) -> Plot:
+def _overlay(found: Mapping[str, Numbers], eta: str, name: str, title: str, y_label: str) -> Plot:
     """One row of every run as curves over one another."""
     series = []
     data: list[tuple[object, ...]] = []
-    for index, (label, values) in enumerate(zip(labels, found, strict=True)):
+    for index, (label, values) in enumerate(found.items()):
         row = {s: values[s, e] for s, e in sorted(values) if e == eta}
         if not row:
             continue
-        y, low, high = zip(*row.values(), strict=True)
+        points = [(point.value, point.low, point.high) for point in row.values()]
+        y, low, high = zip(*points, strict=True)
         series.append(Series(f"run{index}", label, tuple(map(float, row)), y, low, high))
-        data += [(label, s, *value) for s, value in row.items()]
+        data += [(label, s, *point) for s, point in zip(row, points, strict=True)]
     return Plot(
         name=name,
         title=title,
