@@ -146,6 +146,17 @@ def training(folder: Path) -> None:
     )
 
 
+def imported(folder: Path, kind: str) -> None:
+    """train.json and samples/*.json as weights of one kind from a published file leave them."""
+    source, checksum = "imported from x.bin", {"ema": EMA, "raw": RAW}[kind]
+    about = {"source": source, "weights": kind, "parameters": 159697, "loss": []}
+    about |= {f"{kind}_sha256": checksum, "seed": 0, "revision": "3da4b30"}
+    write_json(folder / "train.json", about)
+    made_of = {"kind": kind, "sha256": checksum, "trained_steps": None, "source": source}
+    for path in (folder / "samples").glob("*.json"):
+        write_json(path, json.loads(path.read_text()) | {"weights": made_of})
+
+
 def reconstruct(folder: Path, steps: int) -> None:
     error = 1.4 / steps**2
     write_json(
@@ -212,14 +223,3 @@ def experiment(folder: Path, cfg: schema.Config | None = None) -> schema.Config:
     for steps in cfg.reconstruct.steps:
         reconstruct(folder, steps)
     return cfg
-
-
-def solver(folder: Path, steps: int, scheduler: str, value: float) -> None:
-    """A cell of a diffusers scheduler: it has no trajectory of ours."""
-    key = {"steps": steps, "eta": "0.0", "seed": 0, "sampler": scheduler}
-    name = f"S{steps}_{scheduler}_seed0"
-    cell(folder, name, key, value)
-    path = folder / "samples" / f"{name}.json"
-    made = json.loads(path.read_text())
-    del made["trajectory"], made["clip_x0"]
-    write_json(path, made | {"options": {}, "nfe": steps + 1})

@@ -29,6 +29,7 @@ from ddim.report import (
     protocol,
     tables,
 )
+from ddim.report.document import Code
 from ddim.report.estimates import FID, Estimate
 
 SMALL = ("sweep.steps=[10,100]", "sweep.eta=[0.0,hat]", "reconstruct.steps=[10,100]")
@@ -36,16 +37,11 @@ SMALL = ("sweep.steps=[10,100]", "sweep.eta=[0.0,hat]", "reconstruct.steps=[10,1
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> cells.Results:
-    """A whole report: the full grid, a section of the lecture, two schedulers."""
+    """A whole report: the full grid and a section of the lecture."""
     folder = tmp_path_factory.mktemp("built") / "reports" / "digits"
     cfg = fabricate.experiment(folder)
     fabricate.section(folder)
-    for steps in (10, 20):
-        fabricate.solver(folder, steps, "UniPCMultistepScheduler", 3 + 40 / steps)
-    names = ["UniPCMultistepScheduler"]
-    results = cells.load(
-        cfg, folder, sections=["consistency"], solvers=names, solver_steps=[10, 20]
-    )
+    results = cells.load(cfg, folder, sections=["consistency"])
     build.build(results)
     return results
 
@@ -56,20 +52,24 @@ def small(tmp_path: Path) -> tuple[Path, object]:
     return folder, fabricate.experiment(folder, fabricate.config(*SMALL))
 
 
-def published(folder: Path, *overrides: str) -> cells.Results:
+def published(
+    folder: Path, name: str = "cifar10", *overrides: str, rows: tuple[str, ...] = SMALL
+) -> cells.Results:
     """An experiment whose protocol is the paper's in every point."""
-    cfg = fabricate.config("experiment=cifar10", *SMALL, *overrides)
+    cfg = fabricate.config(f"experiment={name}", *rows, *overrides)
     fabricate.experiment(folder, cfg)
     about = json.loads((folder / "protocol.json").read_text())
-    about["data"] |= {"name": "cifar10", "train_n": 50000}
+    about["data"] |= {"name": name, "train_n": 50000}
     about["reference"]["n"] = 50000
     about["features"] |= {"name": "inception", "sha256": "6726825d" + "0" * 56}
     fabricate.write_json(folder / "protocol.json", about)
+    trained = json.loads((folder / "train.json").read_text())
+    fabricate.write_json(folder / "train.json", trained | {"steps": cfg.train.steps})
     for path in (folder / "cells").glob("*.json"):
         fabricate.write_json(path, json.loads(path.read_text()) | {"n_generated": 50000})
     for path in (folder / "samples").glob("*.json"):
         made = json.loads(path.read_text())
-        made["trajectory"]["spacing"] = "quadratic"
+        made["trajectory"]["spacing"] = cfg.sampler.trajectory
         fabricate.write_json(path, made)
     return cells.load(cfg, folder)
 
@@ -203,6 +203,12 @@ def change(results: cells.Results, what: str) -> cells.Results:
             about["reference"]["split"] = "test"
         case "part of the reference":
             about["reference"]["n"] = 49000
+        case "training":
+            results = replace(results, training={**results.training, "steps": 799_999})
+        case "network" | "image size":
+            part, name = ("model", "channels") if what == "network" else ("data", "image_size")
+            changed = replace(getattr(results.cfg, part), **{name: 64})
+            results = replace(results, cfg=replace(results.cfg, **{part: changed}))
         case "n":
             cell = replace(cell, measured=replace(cell.measured, n_generated=49984))
         case "trajectory":
@@ -214,9 +220,11 @@ def change(results: cells.Results, what: str) -> cells.Results:
     return replace(results, protocol=about, cells={**results.cells, key: cell})
 
 
-@pytest.mark.parametrize(
-    "what", ["note", "data", "features", "inception", "reference", "part of the reference"]
-)
+EXPERIMENT = ("note", "data", "features", "inception", "reference", "part of the reference")
+NETWORK = ("training", "network", "image size")
+
+
+@pytest.mark.parametrize("what", [*EXPERIMENT, *NETWORK])
 def test_one_deviation_of_the_experiment_hides_every_value_of_the_paper(tmp_path, what):
     results = change(published(tmp_path / "reports" / "cifar10"), what)
     assert len(comparable.why_not(results)) == 1
@@ -224,6 +232,47 @@ def test_one_deviation_of_the_experiment_hides_every_value_of_the_paper(tmp_path
     assert table is not None
     assert not any(value.paper for row in table.rows for value in row.values)
     assert "Not comparable with the paper's Table 1" in tables.comparison(results)
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("training", "trained for 799,999 steps, not 800,000"),
+        ("network", "the network is not the paper's (channels 64, not 128)"),
+        ("image size", "the network is not the paper's (image_size 64, not 32)"),
+    ],
+)
+def test_another_network_is_named_and_hides_table_2_too(tmp_path, what, said):
+    results = change(published(tmp_path / "reports" / "cifar10"), what)
+    assert said in tables.comparison(results)
+    column = replace(results.reconstruct[10], n=10000)
+    assert len(comparable.reconstruction(results, column)) == 1
+
+
+def test_imported_weights_may_stand_beside_the_paper(tmp_path):
+    folder = tmp_path / "reports" / "cifar10"
+    cfg = published(folder).cfg
+    fabricate.imported(folder, "ema")
+    assert comparable.why_not(cells.load(cfg, folder)) == []
+
+
+@pytest.mark.parametrize("name", sorted(paper.NETWORK))
+def test_the_presets_are_the_papers_network_and_recipe(name):
+    cfg = fabricate.config(f"experiment={name}")
+    assert cfg.network == paper.NETWORK[name]
+    assert cfg.train.steps == paper.STEPS.get(name, cfg.train.steps)
+
+
+def test_the_caption_of_table_3_is_told_only_where_comparable(tmp_path):
+    few = ("sweep.steps=[10,100]", "reconstruct.steps=[10]")
+    results = published(tmp_path / "reports" / "church", "lsun_church", rows=few)
+    said = "1,000-step DDPM has FID 7.89"
+    table = tables.quality(results, FID)
+    assert table is not None
+    assert said in " ".join(table.notes)
+    other = tables.quality(change(results, "note"), FID)
+    assert other is not None
+    assert "7.89" not in " ".join(other.notes)
 
 
 @pytest.mark.parametrize("what", ["n", "trajectory", "raw", "clipped"])
@@ -365,7 +414,6 @@ def test_metrics_are_the_inputs(built):
     assert metrics["reconstruct"]["S20"]["error"] == pytest.approx(1.4 / 400)
     assert metrics["floor"]["fid"] == 2.31
     assert metrics["lecture"] == {"consistency": {"distance": 0.0213}}
-    assert metrics["solvers"]["UniPCMultistepScheduler"]["S20"] == {"fid": 5.0}
 
 
 def test_csv_holds_full_numbers_in_the_papers_layout(built):
@@ -376,8 +424,9 @@ def test_csv_holds_full_numbers_in_the_papers_layout(built):
     assert float(rows[2][2]) == fabricate.fid(20, 0.2)
     with (built.folder / "plots" / "fid.csv").open() as file:
         points = list(csv.DictReader(file))
-    assert list(points[0]) == ["S", "eta", "fid", "low", "high"]
+    assert list(points[0]) == ["S", "eta", "fid", "low", "high", "n"]
     assert len(points) == 25
+    assert {point["n"] for point in points} == {"360"}
     assert float(points[0]["low"]) == pytest.approx(0.94 * float(points[0]["fid"]))
 
 
@@ -440,19 +489,60 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path):
     assert [name for name in made[0] if made[0][name] != made[1][name]] == []
 
 
-def test_imported_weights_have_no_training_to_tell(small):
-    folder, cfg = small
-    kept = ("parameters", "loss", "ema_sha256", "raw_sha256")
-    about = json.loads((folder / "train.json").read_text())
-    about = {key: about[key] for key in kept} | {"loss": [], "source": "imported from x.bin"}
-    fabricate.write_json(folder / "train.json", about)
-    for path in (folder / "samples").glob("*.json"):
-        made = json.loads(path.read_text())
-        made["weights"] |= {"trained_steps": None, "source": "imported from x.bin"}
-        fabricate.write_json(path, made)
+@pytest.mark.parametrize(("kind", "said"), [("ema", "EMA"), ("raw", "raw")])
+def test_imported_weights_have_no_training_to_tell(small, kind, said):
+    folder, _ = small
+    cfg = fabricate.config(*SMALL, f"sample.weights={kind}")
+    fabricate.imported(folder, kind)
     text = markdown.render(content.document(cells.load(cfg, folder)))
-    assert "EMA, imported from x.bin;" in text
+    assert f"{said}, imported from x.bin;" in text
+    assert f"Weights, SHA-256: {said} `" in text
     assert "figures/loss.png" not in text
+
+
+def test_weights_of_the_other_kind_are_refused(small):
+    folder, cfg = small
+    fabricate.imported(folder, "raw")  # the configuration samples with EMA
+    with pytest.raises(ValueError, match=r"train\.json has no key 'ema_sha256'"):
+        cells.load(cfg, folder)
+
+
+def test_a_measure_that_was_not_taken_leaves_no_table(small):
+    folder, cfg = small
+    score = "Inception score"
+    assert score not in markdown.render(content.document(cells.load(cfg, folder)))
+    paths = sorted((folder / "cells").glob("*.json"))
+    for path in paths:
+        fabricate.write_json(path, json.loads(path.read_text()) | {"inception_score": 9.0})
+    full = content.document(cells.load(cfg, folder))
+    assert score in markdown.render(full)
+    assert full.metrics["S10"]["eta0.0"]["inception_score"] == 9.0
+    fabricate.write_json(paths[0], json.loads(paths[0].read_text()) | {"inception_score": None})
+    assert score not in markdown.render(content.document(cells.load(cfg, folder)))
+
+
+def commands(results: cells.Results) -> list[str]:
+    made = next(part for part in content.document(results).parts if part.anchor == "made")
+    code = next(block for block in made.blocks if isinstance(block, Code))
+    return [line for line in code.text.splitlines() if line and not line.startswith("#")]
+
+
+def test_the_exact_commands_are_every_stage_in_order(built):
+    lines = commands(built)
+    assert lines[2:4] == ["python -m ddim.compose experiment=digits", "dvc repro"]
+    modules = [re.search(r"-m ddim\.(\S+)", line)[1] for line in lines[4:]]
+    names = ["data", "features", "train", "reference", "sample", "evaluate", "reconstruct"]
+    names += ["consistency", "report"]
+    assert modules == [*(f"stages.{name}" for name in names), "track"]
+    assert all("-cn stage" in line for line in lines[4:-1])
+
+
+@pytest.mark.parametrize(("name", "file"), [("cifar10-jpeg", "cifar10_jpeg"), ("mine", None)])
+def test_the_command_to_compose_names_a_file_that_exists(small, name, file):
+    folder, _ = small
+    lines = commands(cells.load(fabricate.config(*SMALL, f"name={name}"), folder))
+    composed = [line for line in lines if "ddim.compose" in line]
+    assert composed == ([f"python -m ddim.compose experiment={file}"] if file else [])
 
 
 def test_the_stage_ends_with_the_path_and_needs_no_torch(tmp_path):
@@ -465,6 +555,7 @@ def test_the_stage_ends_with_the_path_and_needs_no_torch(tmp_path):
         "sys.stderr.write(str(sorted({'torch', 'pytorch_lightning'} & set(sys.modules))))"
     )
     command = [sys.executable, "-c", program, str(Path(__file__).parent), str(tmp_path), *SMALL]
+    command.append("lecture.sections=[]")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "[]"
@@ -533,6 +624,32 @@ def test_compare_subtracts_nothing_across_features(two, tmp_path):
     assert "26.00" not in text
     assert not (tmp_path / "out" / "figures" / "fid_eta0.0.png").exists()
     assert (tmp_path / "out" / "figures" / "error.png").is_file()
+
+
+def test_compare_subtracts_only_cells_with_the_same_n(two, tmp_path):
+    cfg = fabricate.config(*SMALL)
+    for name in ("S10_eta0.0_seed0", "S100_etahat_seed0"):
+        path = two[1] / "cells" / f"{name}.json"
+        fabricate.write_json(path, json.loads(path.read_text()) | {"n_generated": 720})
+    build.build(cells.load(cfg, two[1]))
+    compare.compare([str(folder) for folder in two], tmp_path / "out")
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "where n differs**: 360 and 720 images at (S = 10, η = 0.0) and (S = 100, σ̂)." in text
+    assert "26.00" not in text
+    assert "≈ +0.00<br><sub>4.90 → 4.90</sub>" in text
+    with (tmp_path / "out" / "figures" / "fid_eta0.0.csv").open() as file:
+        assert [(row["run"], row["S"]) for row in csv.DictReader(file)] == [
+            (str(two[0]), "10"),
+            (str(two[0]), "100"),
+            (str(two[1]), "100"),
+        ]
+
+
+def test_compare_refuses_a_report_that_does_not_say_n(two):
+    path = two[1] / "plots" / "fid.csv"
+    path.write_text("S,eta,fid,low,high\n10,0.0,13.0,12.0,14.0\n")
+    with pytest.raises(ValueError, match=r"fid\.csv has no column n"):
+        compare.read(str(two[1]))
 
 
 def test_compare_reads_a_revision(two, tmp_path, monkeypatch):

@@ -60,6 +60,7 @@ def test_a_run_holds_every_cell_the_curves_and_the_configuration(
         (steps, str(eta)): fixture.fid(steps, eta) for steps in (10, 20) for eta in (0.0, "hat")
     }
     assert table[0]["FID low"] < table[0]["FID"] < table[0]["FID high"]
+    assert "inception score" not in table[0]  # measured nowhere: no empty column
     picture = run["history"][0]["samples/S10_etahat_seed0.path"]
     grid = paths.reports(cfg) / "samples" / "S10_etahat_seed0.png"
     assert (run["files"] / picture).read_bytes() == grid.read_bytes()

@@ -5,6 +5,10 @@
 The metric files are the truth, this run is a view of them: the same experiment with the same
 weights is always the same run, so filling it again replaces what it said. Offline by default; it
 never asks. What is read is params.yaml's grid, as the report reads it.
+
+It draws nothing: the curves are charts over the numbers. The report's figures are drawn by the
+report, which comes after this in the pipeline; run this again after it, and the run holds them
+too (replaced, not doubled).
 """
 
 import hashlib
@@ -104,7 +108,7 @@ def _content(results: Results) -> str:
     """A checksum of everything that the run shows."""
     digest = hashlib.sha256(json.dumps(as_dict(results.cfg), sort_keys=True).encode())
     for path in sorted(results.folder.rglob("*")):
-        if path.suffix in (".json", ".png", ".gif", ".webp") and path.is_file():
+        if path.suffix in (".json", ".png", ".webp") and path.is_file():
             digest.update(f"{path} {files.sha256(path)}".encode())
     return digest.hexdigest()
 
@@ -113,7 +117,7 @@ def _shown(results: Results, document: Document) -> dict[str, Any]:
     """Table, curves, pictures and the lecture's tables, by their keys in W&B."""
     shown: dict[str, Any] = {"cells": _table(results)}
     shown |= {f"{CHART}{b.name}": _chart(b) for b in document.blocks() if isinstance(b, Plot)}
-    for key, cell in (*results.cells.items(), *results.solvers.items()):
+    for key, cell in results.cells.items():
         shown[f"samples/{key.name}"] = _media(cell.sampled.picture)
     for steps, column in results.reconstruct.items():
         shown[f"reconstruct/S{steps}"] = _media(column.picture)
@@ -126,18 +130,20 @@ def _shown(results: Results, document: Document) -> dict[str, Any]:
 def _table(results: Results) -> Any:
     import wandb
 
-    table = wandb.Table(columns=list(COLUMNS))
-    for cell in (*results.cells.values(), *results.solvers.values()):
-        table.add_data(*_row(cell), _media(cell.sampled.picture))
+    rows = [(*_row(cell), _media(cell.sampled.picture)) for cell in results.cells.values()]
+    taken = [i for i in range(len(COLUMNS)) if any(row[i] is not None for row in rows)]
+    table = wandb.Table(columns=[COLUMNS[i] for i in taken])
+    for row in rows:
+        table.add_data(*(row[i] for i in taken))
     return table
 
 
 def _row(cell: Cell) -> tuple[Any, ...]:
-    """The cell's numbers, in the order of COLUMNS."""
+    """The cell's numbers, in the order of COLUMNS; None where a measure was not taken."""
     key, found, made = cell.key, cell.measured, cell.sampled
     return (
         key.steps,
-        key.solver or key.eta,
+        key.eta,
         key.seed,
         found.fid,
         *found.fid_interval,
@@ -200,8 +206,6 @@ def _figures(document: Document) -> list[Path]:
 def _media(path: Path, caption: str | None = None) -> Any:
     import wandb
 
-    if path.suffix == ".gif":
-        return wandb.Video(str(path), caption=caption, format="gif")
     return wandb.Image(str(path), caption=caption)
 
 

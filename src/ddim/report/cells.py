@@ -6,7 +6,7 @@ ignored, a cell that is missing is an error that names it and the command that m
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,24 +19,22 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Key:
-    """One cell: S, eta (a number as text, or 'hat') and seed; `solver` is a diffusers class."""
+    """One cell: S, eta (a number as text, or 'hat') and seed."""
 
     steps: int
     eta: str
     seed: int
-    solver: str = ""
 
     @property
     def name(self) -> str:
         """The cell's file name without its ending."""
         eta = self.eta if self.eta == schema.HAT else float(self.eta)
-        return paths.cell_name(schema.Cell(self.steps, eta, self.seed), self.solver or None)
+        return paths.cell_name(schema.Cell(self.steps, eta, self.seed))
 
     @property
     def overrides(self) -> str:
         """The Hydra overrides that select this cell."""
-        row = f"sampler.scheduler={self.solver}" if self.solver else f"cell.eta={self.eta}"
-        return f"cell.steps={self.steps} {row} cell.seed={self.seed}"
+        return f"cell.steps={self.steps} cell.eta={self.eta} cell.seed={self.seed}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Sampled:
     """How stage `sample` made the images."""
 
     nfe: int
-    spacing: str  # a diffusers scheduler chooses its own steps
+    spacing: str
     repeats_dropped: int
     clip_x0: bool
     kind: str  # of the weights: ema or raw
@@ -126,7 +124,6 @@ class Results:
     training: dict[str, Any]
     cells: dict[Key, Cell]
     reconstruct: dict[int, Reconstructed]
-    solvers: dict[Key, Cell]
     sections: tuple[Section, ...]
 
     @property
@@ -193,17 +190,10 @@ class Record:
         return low, high
 
 
-def load(
-    cfg: Config,
-    folder: Path,
-    *,
-    sections: Sequence[str] = (),
-    solvers: Sequence[str] = (),
-    solver_steps: Sequence[int] = (),
-) -> Results:
+def load(cfg: Config, folder: Path, *, sections: Sequence[str] = ()) -> Results:
     """Read every number that `cfg` asks for from `folder` (reports/<name>).
 
-    sections: names of the lecture's sections; solvers x solver_steps: diffusers schedulers.
+    sections: names of the lecture's sections.
     FileNotFoundError names a missing file and the command that makes it; ValueError a broken one.
     """
     run = "python -m ddim.stages."
@@ -215,20 +205,13 @@ def load(
         for steps in cfg.sweep.steps
         for seed in cfg.sweep.seeds
     ]
-    others = [
-        Key(steps, "0.0", seed, solver)
-        for solver in solvers
-        for steps in solver_steps
-        for seed in cfg.sweep.seeds
-    ]
     results = Results(
         cfg=cfg,
         folder=folder,
         protocol=_checked_protocol(protocol),
-        training=_checked_training(training),
+        training=_checked_training(training, cfg.sample.weights.value),
         cells={key: _cell(folder, key) for key in grid},
         reconstruct={steps: _reconstructed(folder, steps) for steps in cfg.reconstruct.steps},
-        solvers={key: _cell(folder, key) for key in others},
         sections=tuple(sorted((_section(folder, s) for s in sections), key=lambda s: s.order)),
     )
     _same_weights(results)
@@ -250,10 +233,10 @@ def _checked_protocol(record: Record) -> dict[str, Any]:
     return record.data
 
 
-def _checked_training(record: Record) -> dict[str, Any]:
-    """Imported weights have no steps, batch size or seconds."""
+def _checked_training(record: Record, kind: str) -> dict[str, Any]:
+    """Imported weights are of one kind only, and have no steps, batch size or seconds."""
     record.number("parameters")
-    for key in ("loss", "source", "ema_sha256", "raw_sha256"):
+    for key in ("loss", "source", f"{kind}_sha256"):
         record.get(key)
     return record.data
 
@@ -280,7 +263,7 @@ def _same_cell(record: Record, key: Key) -> None:
     got = (record.get("cell.steps"), str(record.get("cell.eta")), record.get("cell.seed"))
     want = (key.steps, key.eta, key.seed)
     sampler = record.get("cell.sampler")
-    if got != want or sampler != (key.solver or "ddim"):
+    if got != want or sampler != "ddim":
         raise ValueError(
             f"{record.path} describes another cell ({sampler}, S, eta, seed = {got}): "
             f"make it with `{record.made_by}`"
@@ -304,12 +287,11 @@ def _measured(record: Record) -> Measured:
 
 
 def _sampled(record: Record, picture: Path) -> Sampled:
-    ours = record.get("cell.sampler") == "ddim"
     return Sampled(
         nfe=int(record.number("nfe")),
-        spacing=str(record.get("trajectory.spacing")) if ours else "the scheduler's own",
-        repeats_dropped=int(record.number("trajectory.repeats_dropped")) if ours else 0,
-        clip_x0=bool(record.get("clip_x0")) if ours else False,
+        spacing=str(record.get("trajectory.spacing")),
+        repeats_dropped=int(record.number("trajectory.repeats_dropped")),
+        clip_x0=bool(record.get("clip_x0")),
         kind=str(record.get("weights.kind")),
         weights_sha256=str(record.get("weights.sha256")),
         trained_steps=record.get("weights.trained_steps"),
@@ -367,18 +349,15 @@ def _section(folder: Path, name: str) -> Section:
 
 def _same_weights(results: Results) -> None:
     """All cells come from the weights that train.json describes; a mixed table is an error."""
-    for cell in _all_cells(results):
+    kind = results.cfg.sample.weights.value
+    expected = results.training[f"{kind}_sha256"]
+    for cell in results.cells.values():
         made = cell.sampled
-        expected = results.training[f"{made.kind}_sha256"]
-        if made.weights_sha256 != expected:
+        if (made.kind, made.weights_sha256) != (kind, expected):
             raise ValueError(
                 f"samples/{cell.key.name}.json was made with other weights "
-                f"({made.weights_sha256[:12]}) than train.json describes ({expected[:12]}): "
+                f"({made.kind} {made.weights_sha256[:12]}) than sample.weights and train.json "
+                f"say ({kind} {expected[:12]}): "
                 f"run `python -m ddim.stages.sample {cell.key.overrides}` and "
                 f"`python -m ddim.stages.evaluate {cell.key.overrides}` again"
             )
-
-
-def _all_cells(results: Results) -> Iterator[Cell]:
-    yield from results.cells.values()
-    yield from results.solvers.values()

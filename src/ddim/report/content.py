@@ -4,10 +4,12 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from omegaconf import OmegaConf
 from PIL import Image
 
+from ddim import compose
 from ddim.report import findings, numbers, paper, protocol, tables
 from ddim.report.cells import Key, Results, Section
 from ddim.report.document import (
@@ -39,7 +41,6 @@ def document(results: Results) -> Document:
         _reconstruction(results),
         _samples(results),
         _time(results),
-        _solvers(results),
         _lecture(results),
         _training(results),
         _made(results),
@@ -103,7 +104,8 @@ def _quality(results: Results) -> Part:
         others.append(table)
         if table.name.endswith("_kid"):
             others += _differences(results, KID)
-    inner = Part("KID, precision and recall", "measures", others)
+    score = ", Inception score" if more[-1] else ""
+    inner = Part(f"KID, precision, recall{score}", "measures", others)
     return Part(f"Table {number}. Image quality against steps and η", "quality", blocks, [inner])
 
 
@@ -133,7 +135,9 @@ def _quality_plot(results: Results, measure: Measure) -> Plot:
     for eta in results.etas:
         row = {s: values[s, eta] for s in sorted(results.steps)}
         intervals = {s: value.interval or (value.mean, value.mean) for s, value in row.items()}
-        data += [(s, eta, row[s].mean, *intervals[s]) for s in row]
+        for s, value in row.items():
+            n = results.first_seed(s, eta).measured.n_generated
+            data.append((s, eta, value.mean, *intervals[s], n))
         series.append(
             Series(
                 eta,
@@ -153,7 +157,7 @@ def _quality_plot(results: Results, measure: Measure) -> Plot:
         y_label="FID",
         series=tuple(series),
         alt=f"FID against the number of steps on logarithmic axes. {_ends(series, measure)}",
-        columns=("S", "eta", measure.key, "low", "high"),
+        columns=("S", "eta", measure.key, "low", "high", "n"),
         data=tuple(data),
         caption="Bars: 95 % intervals. Dotted: the floor, real against held-out real images.",
         x_ticks=tuple(map(float, sorted(results.steps))),
@@ -217,7 +221,7 @@ def _samples(results: Results) -> Part:
         for eta in results.etas
     }
     etas = tuple((eta, numbers.eta_label(eta)) for eta in results.etas)
-    browser = Browser(tuple(results.steps), etas, pictures, len(pictures))
+    browser = Browser(tuple(results.steps), etas, pictures)
     text = "Every cell starts from the same noise x_T: a position is one image at every setting."
     return Part("Samples of every cell", "samples", [Paragraph(text), browser])
 
@@ -248,11 +252,6 @@ def _time(results: Results) -> Part:
         x_ticks=tuple(map(float, sorted(results.steps))),
     )
     return Part("What a step costs", "time", [tables.time(results), plot])
-
-
-def _solvers(results: Results) -> Part:
-    table = tables.solvers(results)
-    return Part("Newer samplers, same network", "solvers", [table] if table else [])
 
 
 def _lecture(results: Results) -> Part:
@@ -333,7 +332,7 @@ def _made(results: Results) -> Part:
     facts = [
         f"Preparation of the data: {_preparation(results)}",
         f"Git revision of the sampling: {numbers.listed(said)}",
-        f"Weights, SHA-256: EMA `{about['ema_sha256']}`, raw `{about['raw_sha256']}`",
+        f"Weights, SHA-256: {_checksums(about)}",
         f"Data, SHA-256 of the training split: `{results.protocol['data']['train_sha256']}`",
         f"Reference, SHA-256: `{reference['sha256']}`; features, SHA-256: "
         f"`{results.protocol['features']['sha256']}`",
@@ -350,6 +349,12 @@ def _made(results: Results) -> Part:
     )
 
 
+def _checksums(training: dict[str, Any]) -> str:
+    """Of both kinds of weights; only one kind is ever imported."""
+    kinds = (("EMA", "ema_sha256"), ("raw", "raw_sha256"))
+    return ", ".join(f"{name} `{training[key]}`" for name, key in kinds if key in training)
+
+
 def _preparation(results: Results) -> str:
     """How the images were split, cropped and resized, in the words of the data's stage."""
     data = results.protocol["data"]
@@ -358,22 +363,33 @@ def _preparation(results: Results) -> str:
 
 
 def _commands(results: Results, revision: str) -> str:
-    """What to type: everything at once, or stage by stage."""
+    """What to type, in the project's root: everything at once, or stage by stage."""
     steps, etas, seeds = (
         ",".join(map(str, values)) for values in (results.steps, results.etas, results.seeds)
     )
     columns = ",".join(map(str, results.reconstruct))
     grid = f"-m cell.steps={steps} cell.eta={etas} cell.seed={seeds}"
-    stage = "PYTHONPATH=src python -m ddim.stages."
+    stage = "python -m ddim.stages."
     single = ("data", "features", "train", "reference")
     lines = [
         f"git checkout {revision.removesuffix('-dirty')}",
-        "uv run dvc repro   # params.yaml holds the configuration below",
+        "export PYTHONPATH=src",
+        *_compose(results.cfg.name),
+        "dvc repro",
         "",
-        "# the same, stage by stage",
+        "# the same, stage by stage; params.yaml holds the configuration below",
         *(f"{stage}{name} -cn stage" for name in single),
         *(f"{stage}{name} -cn stage {grid}" for name in ("sample", "evaluate")),
         f"{stage}reconstruct -cn stage -m cell.steps={columns}",
+        *(f"{stage}{section.name} -cn stage" for section in results.sections),
         f"{stage}report -cn stage",
+        "python -m ddim.track",
     ]
     return "\n".join(lines)
+
+
+def _compose(name: str) -> list[str]:
+    """The command that writes params.yaml; none if no file of conf/experiment/ is this one's."""
+    experiment = name.replace("-", "_")
+    known = (compose.CONF / "experiment" / f"{experiment}.yaml").is_file()
+    return [f"python -m ddim.compose experiment={experiment}"] if known else []

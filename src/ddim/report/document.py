@@ -139,7 +139,6 @@ class Browser:
     steps: tuple[int, ...]
     etas: tuple[tuple[str, str], ...]  # (key, label)
     pictures: dict[tuple[int, str], Path]  # absolute
-    n: int
 
 
 Block = Table | Paragraph | Bullets | Code | Picture | Plot | Montage | Browser

@@ -4,7 +4,7 @@ from statistics import fmean
 from typing import Any
 
 from ddim.report.cells import Results
-from ddim.report.estimates import FID, estimate, grid
+from ddim.report.estimates import grid
 from ddim.report.tables import ORDER
 
 
@@ -18,8 +18,6 @@ def metrics(results: Results) -> dict[str, Any]:
     floor = results.protocol["floor"]
     found["floor"] = {key: floor[key] for key in ("fid", "kid", "precision", "recall")}
     found["train"] = {"loss": _last_loss(results.training["loss"])}
-    if results.solvers:
-        found["solvers"] = _solvers(results)
     if results.sections:
         found["lecture"] = {section.name: section.numbers for section in results.sections}
     return found
@@ -28,15 +26,3 @@ def metrics(results: Results) -> dict[str, Any]:
 def _last_loss(loss: list[list[float]]) -> float | None:
     """Mean of the last tenth of the logged losses: one of them alone is mostly noise."""
     return fmean(value for _, value in loss[-max(1, len(loss) // 10) :]) if loss else None
-
-
-def _solvers(results: Results) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key in results.solvers:
-        repeats = [
-            c for k, c in results.solvers.items() if (k.solver, k.steps) == (key.solver, key.steps)
-        ]
-        value = estimate(repeats, FID)
-        assert value is not None
-        found.setdefault(key.solver, {})[f"S{key.steps}"] = {"fid": value.mean}
-    return found

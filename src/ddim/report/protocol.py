@@ -90,9 +90,8 @@ def _dropped(results: Results) -> str:
 def of_cell(cell: Cell) -> tuple[str, ...]:
     """The protocol of one cell, a line each, for its tooltip."""
     made, measured = cell.sampled, cell.measured
-    row = cell.key.solver or eta_label(cell.key.eta)
     return (
-        f"S = {cell.key.steps}, {row}",
+        f"S = {cell.key.steps}, {eta_label(cell.key.eta)}",
         f"n = {count(measured.n_generated)} against {count(measured.n_reference)}",
         f"{made.spacing} trajectory, {count(made.nfe)} evaluations",
         f"{'EMA' if made.kind == 'ema' else made.kind} weights {made.weights_sha256[:12]}",
