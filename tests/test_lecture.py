@@ -109,7 +109,7 @@ def check(section: Section, folder) -> dict:
 def test_invert_measures_exactly_no_spread_and_a_smaller_error(tmp_path):
     numbers = check(invert.section(bench()), tmp_path)["numbers"]
     assert numbers["ddim_spread"] == numbers["ddim_largest_difference"] == 0
-    assert numbers["ddpm_spread"] > 0.7
+    assert numbers["ddpm_spread"] == pytest.approx(1, abs=0.1)  # no bias, with three draws
     assert numbers["ddim_round_trip"] < numbers["ddpm_round_trip"] / 10
 
 
@@ -188,7 +188,10 @@ def test_family_on_the_oracle(tmp_path):
 
 
 def test_ode_finds_first_order_on_the_oracle(tmp_path):
-    numbers = check(ode.section(bench()), tmp_path)["numbers"]
+    content = check(ode.section(bench()), tmp_path)
+    numbers = content["numbers"]
+    assert "over S = 10..200" in content["text"]
+    assert "tau_S, which is 901 at S = 10" in content["text"]
     assert numbers["order"] == pytest.approx(1, abs=0.12)
 
 
@@ -212,13 +215,15 @@ def test_a_mistake_in_a_solver_names_its_row():
 # --- speed, which reads JSON ---------------------------------------------------------------------
 
 
-def cell(reports, S: int, eta: str, seconds: float, fid: float) -> None:
+def cell(
+    reports, S: int, eta: str, seconds: float, fid: float, *, n: int = 100, seed: int = 0
+) -> None:
     for folder, content in (
         ("samples", {"seconds_per_image": seconds}),
-        ("cells", {"fid": fid, "fid_interval": [fid - 1, fid + 1]}),
+        ("cells", {"n_generated": n, "fid": fid, "fid_interval": [fid - 1, fid + 1]}),
     ):
         (reports / folder).mkdir(parents=True, exist_ok=True)
-        (reports / folder / f"S{S}_eta{eta}_seed0.json").write_text(json.dumps(content))
+        (reports / folder / f"S{S}_eta{eta}_seed{seed}.json").write_text(json.dumps(content))
 
 
 def test_speed_takes_the_shortest_trajectory_that_is_as_good(tmp_path, monkeypatch):
@@ -233,6 +238,29 @@ def test_speed_takes_the_shortest_trajectory_that_is_as_good(tmp_path, monkeypat
     assert "No shorter trajectory with η = 0.0 is as good as S = 50, η = 1.0" in content["finding"]
     assert content["numbers"]["speed_up_ddim_over_eta0.0"] == pytest.approx(2.5)
     assert "speed_up_ddim_over_eta1.0" not in content["numbers"]
+
+
+def test_speed_compares_only_fids_of_as_many_images(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = settings()
+    for S, fid in ((10, 9.0), (20, 5.0), (50, 5.0)):
+        for eta in ("0.0", "1.0"):
+            cell(paths.reports(cfg), S, eta, S / 1000, fid, n=30 if S == 50 else 100)
+    content = check(speed.section(cfg), tmp_path)
+    assert "Nothing shorter has the 30 images of S = 50, η = 0.0" in content["finding"]
+    assert "S = 50: 30" in content["text"]
+    assert content["numbers"]["speed_up_ddim_over_eta0.0"] == 1
+
+
+def test_speed_takes_the_hull_of_the_seeds_intervals(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = settings()
+    cfg = replace(cfg, sweep=replace(cfg.sweep, seeds=[0, 1], eta=[0.0]))
+    for S in cfg.sweep.steps:
+        for seed in (0, 1):
+            cell(paths.reports(cfg), S, "0.0", S / 1000, 5.0 + 4 * seed, seed=seed)
+    found = speed._measured(cfg, 20, 0.0)
+    assert (found.fid, found.low, found.high) == (7.0, 4.0, 10.0)
 
 
 def test_speed_names_the_file_that_is_missing(tmp_path, monkeypatch):
@@ -346,6 +374,46 @@ def test_the_discrete_case_learns_its_images_and_samples_them_at_every_eta():
         wrong = (x[:, None] != kinds[None]).float().mean(dim=(2, 3, 4)).amin(1)
         assert wrong.mean() < 0.03
         assert 0 < (x[:, 0, 0, 0] == 1).float().mean() < 1  # both kinds come up
+
+
+def test_the_discrete_training_mirrors_where_data_flip_says_so():
+    from ddim.lecture import discrete
+
+    cfg = discrete_settings()
+    image = torch.zeros(1, 1, 8, 8, dtype=torch.int64)
+    image[..., :4] = 1
+    for flip in (False, True):
+        chosen = replace(cfg, data=replace(cfg.data, flip=flip))
+        batch = discrete._batch(chosen, image, torch.Generator().manual_seed(0))
+        assert (batch[:, 0, 0, 0] == 0).any() == flip
+        assert (batch[:, 0, 0, 0] == 1).any()
+
+
+def test_the_discrete_average_ramps_and_training_leaves_the_global_generator_alone():
+    from ddim.lecture import discrete
+
+    layer = torch.nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(0.0)
+    average = discrete._average(layer, 0.9999)
+    average.update_parameters(layer)
+    layer.weight.data.fill_(1.0)
+    average.update_parameters(layer)
+    assert average.module.weight.item() == pytest.approx(1 - 2 / 11)
+    cfg = discrete_settings()
+    cfg = replace(cfg, train=replace(cfg.train, steps=1))
+    before = torch.random.get_rng_state()
+    discrete.train(cfg, torch.zeros(4, 1, 8, 8, dtype=torch.int64), torch.device("cpu"))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("S", [1, 3, 7, 100])
+def test_every_discrete_trajectory_begins_where_x_is_uniform(S):
+    from ddim.lecture import discrete
+
+    tau = discrete.trajectory(100, S)
+    assert len(set(tau)) == S
+    assert tau[0] >= 1
+    assert tau[-1] == 100
 
 
 def test_the_discrete_section_leaves_out_sigma_hat_and_measures_the_rest(tmp_path, monkeypatch):

@@ -88,11 +88,35 @@ def test_x0_is_not_clipped_unless_asked():
     assert clipped.abs().max() <= 1
 
 
+@pytest.mark.parametrize("S", [1, 10])
+def test_a_scheduler_draws_the_noise_of_our_own_sampler(S):
+    """DDPM's is eta = 1: given the same z, the same images, so its noise is `randn_like`'s."""
+    ours, theirs = (Noise(7, range(3), SHAPE) for _ in range(2))
+    expected = sampler.sample(
+        eps_model,
+        ours.draw().double(),
+        ALPHA_BAR,
+        schedule.trajectory(1000, S),
+        1.0,
+        randn_like=ours,
+    )
+    found = schedulers.sample(
+        eps_model, theirs.draw().double(), ALPHA_BAR, S, "DDPMScheduler", randn_like=theirs
+    )
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def test_asking_for_the_number_of_states_builds_nothing_anew(monkeypatch):
+    """The progress line asks after every state, inside the recorded seconds."""
+    scheduler = schedulers.Scheduler(eps_model, ALPHA_BAR, 10, "DDIMScheduler")
+    assert scheduler.states == 10
+    monkeypatch.setattr(schedulers, "build", lambda *args: pytest.fail("built again"))
+    assert scheduler.states == len(scheduler.times) == 10
+
+
 def test_every_name_offered_runs():
-    """DPMSolverSDEScheduler needs a package of its own and says so."""
+    assert "DPMSolverSDEScheduler" not in schedulers.names()  # its noise is its own
     for name in schedulers.names():
-        if name == "DPMSolverSDEScheduler":
-            continue
         assert schedulers.sample(eps_model, x_T(), ALPHA_BAR, 5, name).isfinite().all(), name
 
 

@@ -1,13 +1,15 @@
 """Appendix A: DDIM for discrete data. x_0 is one of K classes; "noise" is a uniform draw.
 
-    marginal (Eq. 18)   q(x_t | x_0)           = Cat(a x_0 + (1 - a) / K)
-    step (Eq. 19-20)    q(x_{t-1} | x_t, x_0)  = Cat(sigma x_t + (a_prev - sigma a) x_0
+    marginal            q(x_t | x_0)           = Cat(a x_0 + (1 - a) / K)
+    step                q(x_{t-1} | x_t, x_0)  = Cat(sigma x_t + (a_prev - sigma a) x_0
                                                      + ((1 - a_prev) - (1 - a) sigma) / K)
     sampler             the same, with the network's probabilities for x_0
 
 a falls from alpha[0] = 1 to alpha[T] = 0. A step is a mixture: keep x_t, take x_0, or draw anew.
-It is linear in x_0, so with the exact probabilities p(x_0 | x_t) the sampler has the exact
-marginals for every trajectory and every sigma: no discretisation error, unlike the Gaussian case.
+It is linear in x_0. For one variable, and a trajectory that begins at T (where x_T is uniform), the
+exact probabilities p(x_0 | x_t) therefore give the exact marginals, whatever the other steps and
+sigma. Of several variables each is drawn by itself from its own p(x_0 | x_t): where they depend on
+one another, a step loses some of that, and fewer steps lose more.
 
 The paper leaves sigma open between 0 and (1 - a_prev) / (1 - a), where the weight of drawing anew
 reaches zero. `sigma(eta)` names that range as Eq. 16 does its own: eta = 0 never draws anew.
@@ -44,12 +46,12 @@ def sigma(a: float, a_prev: float, eta: float) -> float:
 
 
 def marginal(x0: Tensor, a: float) -> Tensor:
-    """Eq. 18: q(x_t | x_0) as probabilities [...,K], from x0's one-hot or probabilities [...,K]."""
+    """App. A: q(x_t | x_0) as probabilities [...,K], from x0's one-hot or probabilities [...,K]."""
     return a * x0 + (1 - a) / x0.shape[-1]
 
 
 def posterior(x: Tensor, x0: Tensor, a: float, a_prev: float, sigma: float) -> Tensor:
-    """Eq. 19-20: q(x_prev | x, x_0) as probabilities [...,K]; x and x0 one-hot or probabilities.
+    """App. A: q(x_prev | x, x_0) as probabilities [...,K]; x and x0 one-hot or probabilities.
 
     Raises ValueError where sigma makes a weight negative.
     """

@@ -8,11 +8,12 @@ that work on sigma = sqrt((1 - a) / a) still round that to float32). diffusers i
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ddim.sampler import EpsModel, RandnLike
 
@@ -48,7 +49,7 @@ class Scheduler(Generic[Network]):
     def __post_init__(self) -> None:
         self._ready("cpu")  # a mistake must show before the first image
 
-    @property
+    @cached_property
     def times(self) -> list[int]:
         """The paper's t of each evaluation of the network, in order.
 
@@ -65,16 +66,17 @@ class Scheduler(Generic[Network]):
     def __call__(self, x_T: Tensor, randn_like: RandnLike) -> Iterator[Tensor]:
         """Yield the state after each evaluation; the last one is x_0.
 
-        x_T float [N,...] is standard normal. A scheduler that draws noise draws each image's from
-        a generator of its own, seeded by `randn_like`: image i stays a function of (seed, i).
+        x_T float [N,...] is standard normal. A scheduler that draws noise gets it from
+        `randn_like`, as our own sampler does: image i stays a function of (seed, i).
         """
         solver = self._ready(x_T.device)
-        noise = _step_arguments(solver, x_T, randn_like)
         x = x_T * float(solver.init_noise_sigma)
         for t, time in zip(self.times, solver.timesteps, strict=True):
             inside = solver.scale_model_input(x, time).to(x_T.dtype)
             steps = torch.full((len(x),), t, dtype=torch.int64, device=x.device)
-            x = solver.step(self.eps_model(inside, steps), time, x, **noise).prev_sample
+            eps = self.eps_model(inside, steps)
+            with _NoiseFrom(randn_like, x_T):
+                x = solver.step(eps, time, x).prev_sample
             yield x.to(x_T.dtype)
 
     def _ready(self, device: torch.device | str) -> Any:
@@ -126,11 +128,15 @@ def build(scheduler: str, options: Mapping[str, Any], alpha_bar: Tensor) -> Any:
 
 
 def names() -> list[str]:
-    """The schedulers that diffusers calls interchangeable, but for EDM's: it has no alpha-bar."""
+    """The schedulers that diffusers calls interchangeable, but for two.
+
+    EDM's has no alpha-bar; DPMSolverSDE's noise is its own: no function of (seed, i).
+    """
     _diffusers()
     from diffusers.schedulers import KarrasDiffusionSchedulers
 
-    return [kind.name for kind in KarrasDiffusionSchedulers if not kind.name.startswith("EDM")]
+    left_out = ("EDM", "DPMSolverSDE")
+    return [kind.name for kind in KarrasDiffusionSchedulers if not kind.name.startswith(left_out)]
 
 
 def _diffusers() -> Any:
@@ -182,10 +188,22 @@ def _adopt(solver: Any, alpha_bar: Tensor) -> None:
         solver.final_alpha_cumprod = torch.ones((), dtype=torch.float64) if to_one else a[0]
 
 
-def _step_arguments(solver: Any, x_T: Tensor, randn_like: RandnLike) -> dict[str, Any]:
-    """`generator=` for the schedulers whose step may draw noise: one generator per image."""
-    if "generator" not in inspect.signature(solver.step).parameters:
-        return {}
-    rows = randn_like(x_T).flatten(1).cpu().numpy()
-    seeds = [int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest()) for row in rows]
-    return {"generator": [torch.Generator(x_T.device).manual_seed(seed) for seed in seeds]}
+class _NoiseFrom(TorchFunctionMode):
+    """Inside it, torch.randn is `randn_like` of x.
+
+    The schedulers' steps take a torch.Generator at most, and the CPU's keeps only 32 bits of its
+    seed: among 50,000 images, seeded one each, two would likely share their noise.
+    """
+
+    def __init__(self, randn_like: RandnLike, x: Tensor) -> None:
+        super().__init__()
+        self._randn_like, self._x = randn_like, x
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is not torch.randn:
+            return func(*args, **kwargs)
+        assert tuple(args[0]) == tuple(self._x.shape), "noise of another shape than the images"
+        return self._randn_like(self._x).to(dtype=kwargs.get("dtype"))

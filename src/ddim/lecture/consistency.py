@@ -116,8 +116,8 @@ def _grid(
             row_labels=[f"η = {eta:g}, S = {S}" for eta, S in rows],
         ),
         caption="One column, one x_T.",
-        alt="A grid of images, a row for each η and S, a column for each x_T: with η = 0 the rows "
-        "look alike; with η = 1 every row shows other images.",
+        alt="A grid of images, a row for each η and S, a column for each x_T; how alike the rows "
+        "are is measured in the other figure.",
         columns=["row", "eta", "S"],
         rows=[(i, *row) for i, row in enumerate(rows)],
     )

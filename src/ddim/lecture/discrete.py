@@ -6,18 +6,20 @@ this stage: nothing else of the pipeline uses these weights, so none are kept.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
-from ddim import data, discrete, features, metrics, paths, schedule
+from ddim import data, discrete, features, metrics, paths
 from ddim.device import torch_device
 from ddim.lecture import plots
 from ddim.lecture.section import Section
 from ddim.noise import Noise
+from ddim.objective import flipped
 from ddim.progress import track
 from ddim.schema import Config
 from ddim.unet import UNet
@@ -27,6 +29,7 @@ CLAIM = (
     "marginals exists for discrete data as well, and has a deterministic-like end of its own."
 )
 CLASSES = 2  # of a binary pixel
+LARGEST = 1 - 2**-24  # the float32 before 1: a uniform number stays below 1
 
 
 def section(cfg: Config) -> Section:
@@ -69,18 +72,27 @@ def train(cfg: Config, images: Tensor, device: torch.device) -> torch.nn.Module:
 
     images: classes int64 [N,C,H,W]. The objective is App. A's cross-entropy with all weights 1.
     """
-    recipe, alpha = cfg.train, discrete.alpha(cfg.diffusion.T)
-    generator = torch.Generator().manual_seed(cfg.seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(cfg.seed)
+    seeds = np.random.SeedSequence(cfg.seed).generate_state(3).tolist()
+    initial, batches, steps = seeds  # steps: the network's own draws (dropout)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(initial)
         network = UNet(**cfg.network).to(device).train()
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay))
+        torch.manual_seed(steps)
+        return _fit(cfg, network, images, torch.Generator().manual_seed(batches))
+
+
+def _fit(
+    cfg: Config, network: torch.nn.Module, images: Tensor, generator: torch.Generator
+) -> torch.nn.Module:
+    """Train `network` where it lies; `generator` draws the batches, t, the flips and x_t."""
+    recipe, alpha = cfg.train, discrete.alpha(cfg.diffusion.T)
+    device = next(network.parameters()).device
+    average = _average(network, recipe.ema_decay)
     optimizer = torch.optim.Adam(network.parameters(), recipe.lr)
     with track(recipe.steps, "discrete training") as advance:
         for step in range(recipe.steps):
-            batch = torch.randint(len(images), (recipe.batch_size,), generator=generator)
-            t = torch.randint(1, len(alpha), (recipe.batch_size,), generator=generator)
-            x_0 = images[batch]
+            x_0 = _batch(cfg, images, generator)
+            t = torch.randint(1, len(alpha), (len(x_0),), generator=generator)
             x_t = diffuse(x_0, alpha[t], generator)
             logits = network(_inside(x_t).to(device), t.to(device))
             loss = F.binary_cross_entropy_with_logits(logits, x_0.float().to(device))
@@ -99,6 +111,25 @@ def train(cfg: Config, images: Tensor, device: torch.device) -> torch.nn.Module:
     return trained
 
 
+def _batch(cfg: Config, images: Tensor, generator: torch.Generator) -> Tensor:
+    """train.batch_size images with replacement, half of them mirrored if data.flip says so."""
+    size = cfg.train.batch_size
+    x_0 = images[torch.randint(len(images), (size,), generator=generator)]
+    if not cfg.data.flip:
+        return x_0
+    return flipped(x_0, torch.rand(size, generator=generator) < 0.5)
+
+
+def _average(network: torch.nn.Module, decay: float) -> AveragedModel:
+    """The moving average with the Gaussian training's ramp: min(decay, (1 + n) / (10 + n))."""
+
+    def move(averages: Any, parameters: Any, n: Any) -> None:
+        keep = min(decay, (1 + int(n)) / (10 + int(n)))
+        torch._foreach_lerp_(averages, parameters, 1 - keep)
+
+    return AveragedModel(network, multi_avg_fn=torch.no_grad()(move))
+
+
 def diffuse(x_0: Tensor, a: Tensor, generator: torch.Generator) -> Tensor:
     """A draw of q(x_t | x_0): each pixel is kept with probability a [N], else drawn anew."""
     keep = torch.rand(x_0.shape, generator=generator) < a.reshape(-1, *[1] * (x_0.ndim - 1))
@@ -109,11 +140,14 @@ def diffuse(x_0: Tensor, a: Tensor, generator: torch.Generator) -> Tensor:
 def sample(
     cfg: Config, network: torch.nn.Module, S: int, eta: float, device: torch.device
 ) -> Tensor:
-    """sample.n images as classes int64 [n,C,H,W]; image i depends on (seed, i) alone."""
+    """sample.n images as classes int64 [n,C,H,W]; image i depends on (seed, i) alone.
+
+    tau_i = floor(i T / S), not the configured spacing: x_T is uniform at T alone.
+    """
     noise = Noise(cfg.sweep.seeds[0], range(cfg.sample.n), cfg.image_shape, device)
 
     def uniform(_: Tensor) -> Tensor:
-        return torch.special.ndtr(noise.draw())
+        return torch.special.ndtr(noise.draw()).clamp(max=LARGEST)
 
     @torch.inference_mode()
     def predict(x: Tensor, t: Tensor) -> Tensor:
@@ -126,9 +160,13 @@ def sample(
         return torch.stack([1 - p, p], dim=-1)
 
     x_T = (noise.draw() > 0).long()
-    tau = schedule.trajectory(cfg.diffusion.T, S, cfg.sampler.trajectory)
-    alpha = discrete.alpha(cfg.diffusion.T)
+    tau, alpha = trajectory(cfg.diffusion.T, S), discrete.alpha(cfg.diffusion.T)
     return discrete.sample(predict, x_T, CLASSES, alpha, tau, eta, rand_like=uniform).cpu()
+
+
+def trajectory(T: int, S: int) -> list[int]:
+    """tau_i = floor(i T / S) for i = 1..S: it ends at T, where a = 0."""
+    return [(i + 1) * T // S for i in range(S)]
 
 
 def _inside(x: Tensor) -> Tensor:
@@ -166,7 +204,8 @@ def _show(
     )
     made.text = (
         f"Pixels are light from 128 on ({light:.1%} are). {cfg.sample.n} images a cell, "
-        f"{cfg.train.steps} steps of training, a = 1 - t/T, T = {cfg.diffusion.T}. η names the "
+        f"{cfg.train.steps} steps of training, a = 1 - t/T, T = {cfg.diffusion.T}; "
+        "τ_i = ⌊i T / S⌋, so every trajectory begins with the uniform x_T. η names the "
         "range that the paper leaves open: at η = 0 a pixel is kept or takes the prediction and is "
         "never drawn anew; at η = 1 nothing is kept but through the prediction."
     )

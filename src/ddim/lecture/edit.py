@@ -149,7 +149,7 @@ def _strips(
             column_labels=["real", *(f"{strength:g}" for strength in strengths)],
         ),
         caption="One edit per row: the real image, then its edits with growing strength.",
-        alt="; ".join(f"row {i + 1}: a {labels[i]} that turns into a {targets[i]}" for i in shown),
+        alt="; ".join(f"row {i + 1}: a {labels[i]}, edited towards {targets[i]}" for i in shown),
         columns=["row", "label", "target"],
         rows=[(i, int(labels[i]), int(targets[i])) for i in shown],
     )

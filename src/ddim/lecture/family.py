@@ -111,8 +111,8 @@ def _marginals_figure(rows: list[list], n: int, made: Section) -> None:
         drawn.png,
         caption="Variance of simulated x_t around √a x_0, in units of 1 - a, with 95 % intervals: "
         "1 (dotted) for every member of the family.",
-        alt="Two panels, forward and backward simulation; three curves each, for η = 0, 0.5 and 1, "
-        "stay near 1 for all t.",
+        alt="Two panels, forward and backward simulation; three curves each, for η = 0, 0.5 and "
+        f"1, between {min(row[5] for row in rows):.3f} and {max(row[5] for row in rows):.3f}.",
         columns=["eta", "direction", "t", "mean", "mean_off", "variance", "variance_off"],
         rows=rows,
     )
@@ -170,14 +170,16 @@ def _weights(bench: Bench, losses: Tensor, made: Section) -> None:
         drawn.png,
         caption="The trained network's loss at each t on held-out images, and the weights that "
         "members of the family give to it.",
-        alt="Left, the loss falls with t. Right, the weights γ of several η on a logarithmic axis: "
-        "the same shape, higher for smaller η.",
+        alt=f"Left, the loss against t, {float(loss[0]):.2g} at t = 1 and {float(loss[-1]):.2g} at "
+        f"t = {len(a) - 1}. Right, the weights γ of several η against t, on logarithmic axes.",
         columns=["t", "loss", *(f"gamma_eta{eta:g}" for eta in members)],
         rows=rows,
     )
     made.text += (
         "\n\n**(b)** J_σ is a weighted sum of the losses on the left below; σ enters through the "
-        "weights γ_t alone. (They grow without bound as σ → 0, so the deterministic member has no "
+        "weights γ_t alone. The weights shown are those of t = 2..T; t = 1 is not weighed by γ_1 "
+        "but by L_0, DDPM's discrete decoder, the same fixed one for every η. (The weights grow "
+        "without bound as σ → 0, so the deterministic member has no "
         "finite J_σ; it is served by the same minimiser all the same. The paper's appendix prints "
         "γ_t = 1/(2dσ_t²a_t) up to factors; here they are exact, with the factors.)"
     )

@@ -38,13 +38,14 @@ def _round_trips(bench: Bench, images: Tensor, made: Section) -> None:
     """Encode every image `draws` times both ways, decode, compare."""
     S, draws = bench.cfg.lecture.steps, bench.cfg.lecture.draws
     latents = {
-        DDPM: torch.stack([diffuse(bench, images, seed=DRAWS + k) for k in range(draws)]),
+        DDPM: torch.stack([diffuse(bench, images, S, seed=DRAWS + k) for k in range(draws)]),
         DDIM: torch.stack([bench.encode(images, S) for _ in range(draws)]),
     }
-    decoded = {name: [bench.decode(x_T, S) for x_T in xs[:3]] for name, xs in latents.items()}
+    decoded = {name: [bench.decode(x_T, S) for x_T in xs] for name, xs in latents.items()}
     rows: list[list[Any]] = []
     for name, xs in latents.items():
-        spread, widest = float(xs.double().std(0).mean()), float((xs - xs[0]).abs().max())
+        spread = float(xs.double().var(0).mean().sqrt())  # the variance is unbiased, std is not
+        widest = float((xs - xs[0]).abs().max())
         errors = np.mean([each_error(back, images) for back in decoded[name]], axis=0)
         rows.append([name, spread, widest, *statistics.mean_interval(errors)])
     columns = ["encoder", "spread of the latents", "largest difference", "round-trip error"]
@@ -63,10 +64,13 @@ def _round_trips(bench: Bench, images: Tensor, made: Section) -> None:
         f"and by {same:g} under DDIM; there and back costs a squared error of {kept:.2g} "
         f"under DDIM and {lost:.2g} under DDPM."
     )
+    a = float(bench.alpha_bar[bench.tau(S)[-1]])
+    again = "equal to the last bit" if widest == 0 else f"equal up to {widest:.1g}"
     made.text = (
-        f"Both kinds of latents are decoded by the same deterministic sampler (S = {S}). DDPM's "
-        "keep next to nothing of the image, so decoding gives another one each time; DDIM's are "
-        "equal to the last bit because nothing is drawn."
+        f"Both kinds of latents lie at tau_S = {bench.tau(S)[-1]} and are decoded by the same "
+        f"deterministic sampler (S = {S}). DDPM's hold the image at √a = {math.sqrt(a):.2g} times "
+        f"its size, under fresh noise of {math.sqrt(1 - a):.4f}; DDIM's are {again}: encoding "
+        "draws nothing."
     )
     _strip(bench, images, decoded, rows, made)
 
@@ -76,23 +80,23 @@ def _strip(
 ) -> None:
     shown = bench.cfg.lecture.shown
     strip, labels = [images[:shown]], ["original"]
-    for name, kept in ((DDPM, 3), (DDIM, 2)):
+    for name, kept in ((DDPM, 3), (DDIM, 2)):  # rows enough to see whether they differ
         strip += [back[:shown] for back in decoded[name][:kept]]
         labels += [f"{name}, {k + 1}" for k in range(len(decoded[name][:kept]))]
     made.figure(
         "round_trip.png",
         plots.picture(pixels(torch.cat(strip)), len(strip[0]), row_labels=labels),
         caption="Held-out images; below, what comes back from DDPM's latents and from DDIM's.",
-        alt="Rows of images: originals; unrelated images decoded from DDPM's latents; images "
-        "decoded from DDIM's latents, equal to each other and close to the originals.",
+        alt="Rows of images: originals; what DDPM's latents decode to (squared error "
+        f"{rows[0][3]:.2g}); what DDIM's latents decode to (squared error {rows[1][3]:.2g}).",
         columns=["encoder", "spread", "largest_difference", "error", "low", "high"],
         rows=rows,
     )
 
 
-def diffuse(bench: Bench, x_0: Tensor, seed: int) -> Tensor:
-    """DDPM's encoding: a draw of q(x_T | x_0)."""
-    a = float(bench.alpha_bar[-1])
+def diffuse(bench: Bench, x_0: Tensor, S: int, seed: int) -> Tensor:
+    """DDPM's encoding: a draw of q(x_t | x_0) at t = tau_S, from where S steps decode."""
+    a = float(bench.alpha_bar[bench.tau(S)[-1]])
     return math.sqrt(a) * x_0 + math.sqrt(1 - a) * bench.noise(seed, len(x_0))
 
 
@@ -141,8 +145,8 @@ def _still_pixels(bench: Bench, latents: Tensor, made: Section) -> str:
     return (
         f" The {still.sum()} of {still.size} values that hardly change from image to image in the "
         f"training set have latents with a standard deviation of {quiet:.2f}; the others' is "
-        f"{lively:.2f}. An invertible map cannot make noise out of a constant."
-    )
+        f"{lively:.2f}."
+    ) + (" An invertible map cannot make noise out of a constant." if quiet < lively else "")
 
 
 def pixel_spread(images: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ def section(bench: Bench) -> Section:
     made = Section("path", 4, "The denoising path", CLAIM)
     S, n = bench.cfg.lecture.steps, max(bench.cfg.lecture.n, bench.cfg.lecture.shown)
     states = _walk(bench, S, n)
-    _errors(states, n, made)
+    _errors(bench, states, n, made)
     _grid(states, min(3, bench.cfg.lecture.shown), made)
     _animation(states, bench.cfg.lecture.shown, made)
     return made
@@ -51,7 +51,7 @@ def _predictions(states: Sequence[sampler.State]) -> list[tuple[int, torch.Tenso
     return found
 
 
-def _errors(states: Sequence[sampler.State], n: int, made: Section) -> None:
+def _errors(bench: Bench, states: Sequence[sampler.State], n: int, made: Section) -> None:
     """How near x0_hat is to the image that comes out, step by step."""
     x_0 = states[-1].x
     unrelated = float(each_error(x_0, x_0.roll(1, dims=0)).mean())
@@ -59,6 +59,7 @@ def _errors(states: Sequence[sampler.State], n: int, made: Section) -> None:
     for t, _, x0_hat in _predictions(states):
         mean, low, high = statistics.mean_interval(each_error(x0_hat, x_0) / unrelated)
         rows.append([t, mean, max(low, 0.0), high])
+    root = float(bench.alpha_bar[states[0].t]) ** 0.5
     settled = next((t for t, mean, *_ in rows if mean <= SETTLED), rows[-1][0])
     share = sum(t > settled for t, *_ in rows) / len(rows)
     made.numbers |= {"error_at_start": rows[0][1], "settled_at_t": float(settled)}
@@ -67,8 +68,8 @@ def _errors(states: Sequence[sampler.State], n: int, made: Section) -> None:
         f"final image than {SETTLED:.0%} of what separates two images."
     )
     made.text = (
-        f"η = 0, S = {len(rows)}, mean over {n} images. The first predictions are wild: x0_hat "
-        "divides by √a, which is below 0.01 there, and so magnifies every error of the network."
+        f"η = 0, S = {len(rows)}, mean over {n} images. At t = {rows[0][0]}, x0_hat "
+        f"divides by √a = {root:.2g} and so magnifies the network's error {1 / root:.3g} times."
     )
     with plots.canvas() as drawn:
         (axes,) = drawn.axes
@@ -82,7 +83,7 @@ def _errors(states: Sequence[sampler.State], n: int, made: Section) -> None:
         drawn.png,
         caption="Squared error of the prediction x0_hat to the final image, 1 being that of two "
         "unrelated images. Band: 95 % interval.",
-        alt=f"A falling curve from {rows[0][1]:.3f} at t = {rows[0][0]} to {rows[-1][1]:.3g} at "
+        alt=f"A curve from {rows[0][1]:.3g} at t = {rows[0][0]} to {rows[-1][1]:.3g} at "
         f"t = {rows[-1][0]}.",
         columns=["t", "error", "low", "high"],
         rows=rows,
@@ -106,7 +107,7 @@ def _grid(states: Sequence[sampler.State], shown: int, made: Section) -> None:
         ),
         caption="The state x_t and, below it, the prediction x0_hat made from it; t above.",
         alt=f"{shown} pairs of rows from left (t = {chosen[0][0]}) to right (t = {chosen[-1][0]}): "
-        "noise that becomes an image, and a blurred mean image that sharpens.",
+        "in each, the state x_t above and the prediction x0_hat made from it below.",
         columns=["column", "t"],
         rows=[(i, t) for i, (t, _, _) in enumerate(chosen)],
     )
@@ -128,8 +129,8 @@ def _animation(states: Sequence[sampler.State], shown: int, made: Section) -> No
         "path.webp",
         content,
         caption="Animated: x_t above, x0_hat below.",
-        alt="Animation of two rows of images: noise that becomes images above, the predictions of "
-        "the final images below.",
+        alt="Animation of two rows of images: the states x_t from noise on above, the predictions "
+        "of the final images below.",
         columns=["frame", "t"],
         rows=[(i, t) for i, (t, _, _) in enumerate(chosen)],
     )

@@ -26,6 +26,7 @@ class Measured:
 
     steps: int
     eta: str
+    n: int  # images behind each FID, which depends on it
     seconds: float  # per image
     fid: float
     low: float
@@ -49,16 +50,18 @@ def section(cfg: Config) -> Section:
 
 
 def _measured(cfg: Config, steps: int, eta: Any) -> Measured:
-    """The mean over the sweep's seeds; the interval is the first seed's."""
+    """The mean over the sweep's seeds, and the hull of their intervals."""
     names = [paths.cell_name(Cell(steps=steps, eta=eta, seed=seed)) for seed in cfg.sweep.seeds]
     found = [_read(paths.reports(cfg), name) for name in names]
+    intervals = [cell["fid_interval"] for _, cell in found]
     return Measured(
         steps=steps,
         eta=paths.eta_name(eta),
+        n=min(cell["n_generated"] for _, cell in found),
         seconds=fmean(seconds for seconds, _ in found),
         fid=fmean(cell["fid"] for _, cell in found),
-        low=found[0][1]["fid_interval"][0],
-        high=found[0][1]["fid_interval"][1],
+        low=min(low for low, _ in intervals),
+        high=max(high for _, high in intervals),
     )
 
 
@@ -69,7 +72,7 @@ def _read(reports: Path, name: str) -> tuple[float, dict[str, Any]]:
 
 
 def _costs(cells: Sequence[Measured], made: Section) -> None:
-    """Time per image against S: a straight line through the origin, whatever eta is."""
+    """Time per image against S, a curve for each eta; the figure on one step."""
     from ddim.lecture import plots
 
     steps = sorted({cell.steps for cell in cells})
@@ -87,17 +90,17 @@ def _costs(cells: Sequence[Measured], made: Section) -> None:
     per_step = fmean(cell.seconds / cell.steps for cell in longest)
     made.numbers["seconds_per_image_and_step"] = per_step
     made.text = (
-        f"Wall time of the sweep itself. A step costs {1000 * per_step:.3g} ms per image, the "
-        "network's one evaluation, whatever η is."
+        f"Wall time of the sweep itself. In the longest chains a step, one evaluation of the "
+        f"network, costs {1000 * per_step:.3g} ms per image, mean over η."
     )
     made.figure(
         "time.png",
         drawn.png,
         caption="Wall time per image against the number of steps, on logarithmic axes.",
-        alt="Straight rising lines: "
+        alt="Time per image for each S and η: "
         + "; ".join(f"{cell.name}: {1000 * cell.seconds:.3g} ms" for cell in cells),
-        columns=["S", "eta", "seconds_per_image", "fid", "fid_low", "fid_high"],
-        rows=[(c.steps, c.eta, c.seconds, c.fid, c.low, c.high) for c in cells],
+        columns=["S", "eta", "n", "seconds_per_image", "fid", "fid_low", "fid_high"],
+        rows=[(c.steps, c.eta, c.n, c.seconds, c.fid, c.low, c.high) for c in cells],
     )
 
 
@@ -121,12 +124,20 @@ def _verdict(cells: Sequence[Measured], made: Section) -> str:
     columns = ["chain", "FID", "fastest η = 0.0 as good", "FID ", "speed-up"]
     columns += ["fastest of all as good", "FID  ", "speed-up "]
     made.table("Speed-up at equal quality: FID not above the chain's 95 % interval", columns, rows)
+    if len({cell.n for cell in cells}) > 1:
+        counts = ", ".join(f"S = {cell.steps}: {cell.n}" for cell in ddim)
+        made.text += (
+            " FID falls with the number of images it is computed from, and the sweep's cells do "
+            f"not all have the same ({counts}): each is compared with cells of its own n alone."
+        )
     own = _sentence(ddim, chains["0.0"])
     ddpm = _sentence(ddim, chains["1.0"]) if "1.0" in chains else ""
     return f"{own} {ddpm}".strip()
 
 
 def _sentence(ddim: Sequence[Measured], slow: Measured) -> str:
+    if all(cell.n != slow.n for cell in ddim if cell.steps < slow.steps):
+        return f"Nothing shorter has the {slow.n} images of {slow.name}: FIDs not compared."
     fast = equal_quality(ddim, slow)
     chain = f"{slow.name} (FID {slow.fid:.2f}, interval {slow.low:.2f} to {slow.high:.2f})"
     if fast is None or fast.steps == slow.steps:
@@ -136,6 +147,9 @@ def _sentence(ddim: Sequence[Measured], slow: Measured) -> str:
 
 
 def equal_quality(candidates: Sequence[Measured], slow: Measured) -> Measured | None:
-    """The cell of fewest steps whose FID is not above `slow`'s interval; of those, the best."""
-    good = [cell for cell in candidates if cell.fid <= slow.high]
+    """The cell of fewest steps whose FID is not above `slow`'s interval; of those, the best.
+
+    Only cells of as many images are compared: FID is biased by an amount that depends on n.
+    """
+    good = [cell for cell in candidates if cell.n == slow.n and cell.fid <= slow.high]
     return min(good, key=lambda cell: (cell.steps, cell.fid), default=None)
