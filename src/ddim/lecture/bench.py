@@ -1,7 +1,7 @@
 """What every section measures with: the network, the schedule, the images, the feature space."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -67,6 +67,15 @@ class Bench:
     def held_out(self, n: int) -> Tensor:
         """The first n held-out images on [-1, 1], float32 [n,C,H,W]."""
         return to_float(torch.from_numpy(np.array(self.test.images[:n])))
+
+    def cell_images(self, S: int, eta: float) -> np.ndarray:
+        """The first lecture.n images of a cell of the sweep's first seed: uint8 [n,C,H,W]."""
+        cfg = self.cfg
+        cell = replace(cfg.cell, steps=S, eta=eta, seed=cfg.sweep.seeds[0])
+        path = paths.samples(replace(cfg, cell=cell)) / "samples.npy"
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing: run the stage sample for that cell first")
+        return np.array(np.load(path, mmap_mode="r")[: cfg.lecture.n])
 
     def noise(self, seed: int, n: int) -> Tensor:
         """x_T [n,C,H,W]: image i's is a function of (seed, i)."""

@@ -4,11 +4,8 @@ Reads the sweep's own images: every cell of a seed starts from the same x_T, so 
 again. eta = 1 is there to contrast: same x_T, but noise on the way.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
-from ddim import paths
 from ddim.lecture import plots, statistics
 from ddim.lecture.bench import Bench
 from ddim.lecture.section import Section
@@ -28,7 +25,7 @@ def section(bench: Bench) -> Section:
     if 0.0 not in etas or len(steps) < 2:
         made.finding = "Not measured here: it needs eta 0.0 and two numbers of steps in `sweep`."
         return made
-    images = {(eta, S): _images(bench, S, eta) for eta in etas for S in steps}
+    images = {(eta, S): bench.cell_images(S, eta) for eta in etas for S in steps}
     distances = {eta: _distances(bench, [images[eta, S] for S in steps]) for eta in etas}
     rows = [
         [eta, S, *pixel, *feature]
@@ -39,16 +36,6 @@ def section(bench: Bench) -> Section:
     _grid(bench, steps, etas, images, made)
     _say(steps, etas, rows, len(images[0.0, steps[0]]), made)
     return made
-
-
-def _images(bench: Bench, S: int, eta: float) -> np.ndarray:
-    """The first images of a cell of the sweep: uint8 [n,C,H,W]."""
-    cfg = bench.cfg
-    cell = replace(cfg.cell, steps=S, eta=eta, seed=cfg.sweep.seeds[0])
-    path = paths.samples(replace(cfg, cell=cell)) / "samples.npy"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: run the stage sample for that cell first")
-    return np.array(np.load(path, mmap_mode="r")[: cfg.lecture.n])
 
 
 Interval = tuple[float, float, float]
@@ -63,7 +50,7 @@ def _distances(bench: Bench, rows: list[np.ndarray]) -> list[tuple[Interval, Int
     found = []
     for space in spaces:
         last = space[-1]
-        unrelated = float(np.linalg.norm(last - np.roll(last, 1, axis=0), axis=1).mean())
+        unrelated = statistics.unrelated_distance(last)
         found.append(
             [
                 statistics.mean_interval(np.linalg.norm(here - last, axis=1) / unrelated)

@@ -104,12 +104,8 @@ def _distance_to_longest(bench: Bench) -> Callable[[np.ndarray], float] | None:
     cfg = bench.cfg
     if 0.0 not in cfg.sweep.eta:
         return None
-    cell = replace(cfg.cell, steps=max(cfg.sweep.steps), eta=0.0, seed=cfg.sweep.seeds[0])
-    path = paths.samples(replace(cfg, cell=cell)) / "samples.npy"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: run the stage sample for that cell first")
-    longest = bench.features(np.array(np.load(path, mmap_mode="r")[: cfg.lecture.n]))
-    unrelated = np.linalg.norm(longest - np.roll(longest, 1, axis=0), axis=1).mean()
+    longest = bench.features(bench.cell_images(max(cfg.sweep.steps), 0.0))
+    unrelated = statistics.unrelated_distance(longest)
 
     def distance(images: np.ndarray) -> float:
         found = bench.features(images[: len(longest)])

@@ -44,6 +44,11 @@ def order(steps: Sequence[int], errors: Sequence[float], longest: int | None = N
     return float(candidates[np.argmin([misfit(p) for p in candidates])])
 
 
+def unrelated_distance(values: np.ndarray) -> float:
+    """The mean distance of two rows of `values` [N,D]: each one and its neighbour."""
+    return float(np.linalg.norm(values - np.roll(values, 1, axis=0), axis=1).mean())
+
+
 class Moments(NamedTuple):
     """The first four moments; 0, 1, 0 and 0 for a standard normal."""
 
