@@ -297,8 +297,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def inception(weights: Path) -> Inception:
     configured = Features(name="inception", weights=str(weights), dim=2048, epochs=1, batch_size=8)
-    extractor = load_extractor(configured, Path("unused"))
+    folder = weights.parent
+    prepare(configured, folder, folder, seed=0, device="cpu")
+    extractor = load_extractor(configured, folder)
     assert isinstance(extractor, Inception)
+    about = folder / "about.json"
+    about.write_text(about.read_text().replace(extractor.sha256, "0" * 64))
+    with pytest.raises(ValueError, match="not the file that the reference was measured with"):
+        load_extractor(configured, folder)
     return extractor
 
 

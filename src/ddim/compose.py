@@ -33,7 +33,11 @@ def build(overrides: list[str]) -> DictConfig:
     Plugins.instance()  # imports hydra_plugins.ddim_schema
     with initialize_config_dir(str(CONF.absolute()), version_base="1.3"):
         cfg = compose("config", overrides=overrides)
-    checked(cfg)
+    if checked(cfg).sampler.scheduler is not None:
+        raise ValueError(
+            "sampler.scheduler is for cells that are run by hand (python -m ddim.stages.sample "
+            "sampler=diffusers sampler.scheduler=...); the pipeline's table is solvers.rows"
+        )
     OmegaConf.resolve(cfg)
     return cfg
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ddim.classifier import Classifier, load_classifier, save_classifier, train_classifier
 from ddim.data import Split, load
-from ddim.files import sha256, write_json
+from ddim.files import read_json, sha256, write_json
 from ddim.inception import Inception
 from ddim.progress import track
 from ddim.schema import Features
@@ -126,7 +126,13 @@ def load_extractor(
     Raises FileNotFoundError or ValueError naming the file that is missing or wrong.
     """
     if features.name == "inception":
-        return Inception(features.weights).to(device).eval()
+        network = Inception(features.weights)
+        if network.sha256 != read_json(folder / "about.json")["sha256"]:
+            raise ValueError(
+                f"features.weights={features.weights} is not the file that the reference was "
+                "measured with: run the stages features and reference again"
+            )
+        return network.to(device).eval()
     classifier, _ = load_classifier(folder / CLASSIFIER_FILE, device)
     return classifier
 

@@ -15,7 +15,8 @@ from typing import Any
 from ddim import schema
 
 TRAINING_CODE = (
-    "batches", "callbacks", "images", "objective", "resume", "schedule", "training", "unet",
+    "batches", "callbacks", "images", "objective", "resume", "schedule", "stages/train",
+    "training", "unet",
 )  # fmt: skip
 SAMPLING_CODE = (
     "cells", "device", "generation", "images", "noise", "sampler", "schedule", "schedulers",

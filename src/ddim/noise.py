@@ -4,7 +4,6 @@
 bits of its seed: among 50,000 images, seeded one each, two would likely share their noise.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -63,10 +62,11 @@ class Noise:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count())
+    """As many threads as torch has here: a process among several gets only its share of cores."""
+    return ThreadPoolExecutor(torch.get_num_threads())
 
 
 def _parts(n: int) -> list[slice]:
-    """0..n-1 cut into one slice for each core."""
-    size = -(-n // (os.cpu_count() or 1))
+    """0..n-1 cut into one slice for each thread."""
+    size = -(-n // torch.get_num_threads())
     return [slice(first, first + size) for first in range(0, n, size)]

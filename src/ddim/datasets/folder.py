@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ddim.datasets.pictures import COLOUR, Picture, decoded, fit, fit_words
-from ddim.datasets.source import Images, Source, held_out
+from ddim.datasets.source import Images, Source, held_out, shuffled
 from ddim.schema import Data
 
 SUFFIXES = (
@@ -106,10 +106,10 @@ def _splits(entries: list[Entry], data: Data) -> tuple[list[Entry], list[Entry],
     train = [_below(e) for e in entries if e.path.parent.parts[:1] == ("train",)]
     test = [_below(e) for e in entries if e.path.parent.parts[:1] == ("test",)]
     if train and test:
-        words = {"split": "subfolders train/ and test/"}
+        words = {"split": "subfolders train/ and test/, each in a fixed random order"}
         if outside := len(entries) - len(train) - len(test):
             words["outside"] = f"{outside} images outside train/ and test/ left out"
-        return train, test, words
+        return shuffled(train), shuffled(test), words
     for_train, for_test, said = held_out(len(entries), data)
     return [entries[i] for i in for_train], [entries[i] for i in for_test], {"split": said}
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ddim.schema import Data
 
 # Of the permutation that chooses the held-out images. Fixed, and no setting: the split must not
 # move with the training seed. RandomState's stream is frozen by numpy's promise.
+Item = TypeVar("Item")
 SPLIT_SEED = 2010_02502
 
 
@@ -45,7 +47,13 @@ def held_out(n: int, data: Data) -> tuple[np.ndarray, np.ndarray, str]:
         raise ValueError(f"data.held_out must leave images for both train and test, got {got}")
     order = np.random.RandomState(SPLIT_SEED).permutation(n)
     words = f"{n_test} of {n} images held out for test by a fixed permutation"
-    return np.sort(order[n_test:]), np.sort(order[:n_test]), words
+    # Unsorted: the first n of a split are then a sample of it, whatever the set is sorted by.
+    return order[n_test:], order[:n_test], words
+
+
+def shuffled(items: list[Item]) -> list[Item]:
+    """`items` in a fixed random order: a folder lists its images class by class."""
+    return [items[i] for i in np.random.RandomState(SPLIT_SEED).permutation(len(items))]
 
 
 def require(data: Data, sizes: tuple[int, ...] | None, channels: int) -> None:

@@ -27,6 +27,9 @@ def run(cfg: Config) -> None:
     extractor = features.load_extractor(cfg.features, paths.features(cfg), device)
     with track(len(images), f"{name} features") as advance:
         found = features.extract(extractor, images, cfg.features.batch_size, device, advance)
+    # The Inception score is defined by Inception's classes; other classifiers have no such score.
+    inception = cfg.features.name == "inception"
+    logits = features.logits(extractor, found, device) if inception else None
     folder = paths.reference(cfg)
     measured = metrics.measure(
         found,
@@ -35,7 +38,7 @@ def run(cfg: Config) -> None:
         seed=cfg.seed,
         statistics=metrics.Reference.load(folder / "statistics.npz"),
         radii=np.load(folder / "radii.npy"),
-        logits=features.logits(extractor, found, device),
+        logits=logits,
         device=device,
     )
     report = {"cell": cells.identity(cfg), **measured, "key": key, "samples_sha256": samples_sha256}
