@@ -10,5 +10,3 @@ settings.load_profile("ddim")
 
 # Two test processes on two cores: OpenMP threads beside them would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("WANDB_MODE", "offline")
-os.environ.setdefault("WANDB_SILENT", "true")

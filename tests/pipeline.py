@@ -1,7 +1,7 @@
 """A tiny project: the real repository's files, a minute's configuration, and DVC to run it."""
 
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -91,7 +91,9 @@ def compose(project: Path, *overrides: str) -> str:
     return run(project, "python", "-m", "ddim.compose", *TINY, *overrides)
 
 
-def would_run(project: Path) -> set[str]:
-    """The stages that `dvc repro` would run now."""
-    output = run(project, "dvc", "repro", "--dry")
-    return set(re.findall(r"Running stage '([^']+)'", output))
+def stale(project: Path) -> set[str]:
+    """The stages that are not up to date with their own code, params, inputs and outputs.
+
+    (`dvc repro --dry` stops at the first stage whose input is still to be made.)
+    """
+    return set(json.loads(run(project, "dvc", "status", "--json")))

@@ -97,7 +97,7 @@ def check(section: Section, folder) -> dict:
         assert figure["caption"]
     assert {file.name for file in home.iterdir()} == {"section.json", *section.files}
     assert all(math.isfinite(value) for value in content["numbers"].values())
-    for table in content["tables"]:
+    for table in content.get("tables", []):
         assert all(len(row) == len(table["columns"]) for row in table["rows"])
     assert [file for file in folder.iterdir() if file.name.startswith(".")] == []
     return content

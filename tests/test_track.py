@@ -111,8 +111,14 @@ def test_filling_again_replaces_and_a_new_network_is_a_new_run(cfg: schema.Confi
 )
 @pytest.mark.parametrize("main", [track.main, dashboard.main])
 def test_misuse_is_one_line(
-    cfg: schema.Config, capsys: pytest.CaptureFixture[str], main: Any, arguments: Any, message: str
+    cfg: schema.Config,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    main: Any,
+    arguments: Any,
+    message: str,
 ) -> None:
+    monkeypatch.delenv("WANDB_MODE", raising=False)  # wandb would add a line about it
     Path("params.yaml").write_text(json.dumps(schema.as_dict(cfg)))
     assert main(arguments) == 1
     error = capsys.readouterr().err

@@ -76,6 +76,8 @@ class Section:
         print(f"{self.title}: {self.finding}")
 
     def _content(self) -> dict[str, Any]:
+        """section.json; no "tables" where there is none: `dvc plots` warns of an empty list."""
+        tables = {"tables": self.tables} if self.tables else {}
         return {
             "order": self.order,
             "title": self.title,
@@ -83,7 +85,7 @@ class Section:
             "finding": self.finding,
             "text": self.text,
             "figures": self.figures,
-            "tables": self.tables,
+            **tables,
             "numbers": self.numbers,
         }
 

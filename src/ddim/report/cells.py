@@ -342,7 +342,7 @@ def _section(folder: Path, name: str) -> Section:
         finding=str(record.get("finding")),
         text=str(record.get("text")),
         figures=figures,
-        tables=tuple(record.get("tables")),
+        tables=tuple(record.data.get("tables", ())),
         numbers=dict(record.get("numbers")),
     )
 
