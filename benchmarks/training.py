@@ -19,7 +19,7 @@ from pytorch_lightning.loggers import Logger
 
 from ddim import schedule
 from ddim.device import EpsModel, describe, torch_device
-from ddim.generation import DDIM, generate_shard
+from ddim.generation import DDIM, generate
 from ddim.schema import Config, checked, register
 from ddim.training import fit
 from ddim.unet import UNet
@@ -78,7 +78,7 @@ def sampling(cfg: Config) -> float:
     n = cfg.sample.batch_size
     for _ in range(2):
         start = time.perf_counter()
-        generate_shard(walk, range(n), seed=0, shape=cfg.image_shape, batch_size=n, device=device)
+        list(generate(walk, range(n), seed=0, shape=cfg.image_shape, batch_size=n, device=device))
         seconds = time.perf_counter() - start
     return n * len(tau) / seconds
 

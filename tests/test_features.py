@@ -1,5 +1,6 @@
 """Feature spaces: the classifier trained here, Inception, and the doors to both libraries."""
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from urllib.error import URLError
@@ -256,7 +257,7 @@ def test_torch_fidelity_and_torchmetrics_agree_on_our_classifier(
         extract(classifier, train.images, 100, "cpu"),
         Evaluate(kid_subsets=10, kid_subset_size=200, neighbours=3),
         seed=5,
-        logits=features.logits(classifier, found, "cpu"),
+        head=partial(features.logits, classifier, device="cpu"),
     )
     register(classifier, "ddim-digits-test")
     options = {"feature_extractor": "ddim-digits-test", "kid_subset_size": 200, "batch_size": 64}
@@ -323,7 +324,7 @@ def test_inception_numbers_are_torch_fidelitys_at_another_batch_size(
         extract(inception, real, 3, "cpu"),
         Evaluate(kid_subsets=10, kid_subset_size=5, neighbours=3),
         seed=5,
-        logits=features.logits(inception, found, "cpu"),
+        head=partial(features.logits, inception, device="cpu"),
     )
     options = {"feature_extractor": "inception-v3-compat", "batch_size": 8, "kid_subset_size": 5}
     theirs = fidelity(generated, real, feature_extractor_weights_path=str(weights), **options)

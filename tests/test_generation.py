@@ -10,7 +10,7 @@ from training_program import walk
 
 from ddim import schema
 from ddim.device import EpsModel, torch_device
-from ddim.generation import DDIM, generate, generate_cell, generate_shard
+from ddim.generation import DDIM, generate, generate_cell
 from ddim.noise import Noise
 from ddim.sampler import sample
 
@@ -56,15 +56,15 @@ def test_a_cell_is_what_the_sampler_draws_whatever_the_batches(tmp_path, expecte
 def test_any_images_in_any_order(expected):
     batches = generate(walk(), [20, 3, 7], seed=0, shape=SHAPE, batch_size=2, device=CPU)
     assert close(np.concatenate([*batches]), expected[[20, 3, 7]])
-    shard = generate_shard(walk(), range(3, 8), seed=0, shape=SHAPE, batch_size=2, device=CPU)
-    assert close(shard, expected[3:8])
+    batches = generate(walk(), range(3, 8), seed=0, shape=SHAPE, batch_size=2, device=CPU)
+    assert close(np.concatenate([*batches]), expected[3:8])
 
 
 def test_progress_adds_up_to_the_images():
     told = []
     advance = lambda amount, note="": told.append(amount)  # noqa: E731
     settings = {"seed": 0, "shape": SHAPE, "batch_size": 4, "device": CPU}
-    generate_shard(walk(), range(6), advance=advance, **settings)
+    list(generate(walk(), range(6), advance=advance, **settings))
     assert len(told) == 2 * len(walk().tau)
     assert sum(told) == pytest.approx(6)
 

@@ -10,7 +10,7 @@ import torch
 from oracle import S_DATA, eps_model
 from report_fixture import config
 
-from ddim import metrics, paths, sampler, schema
+from ddim import intervals, metrics, paths, sampler, schema
 from ddim.classifier import Classifier
 from ddim.data import Split
 from ddim.images import to_uint8
@@ -324,11 +324,11 @@ def test_intervals_agree_with_scipy():
     from scipy import stats
 
     expected = stats.binomtest(3, 40).proportion_ci(method="wilson")
-    share, low, high = statistics.share_interval(3, 40)
+    share, low, high = intervals.of_share(3, 40)
     assert (share, low, high) == pytest.approx((3 / 40, expected.low, expected.high), abs=1e-6)
-    assert statistics.share_interval(0, 40)[1] == 0
+    assert intervals.of_share(0, 40)[1] == 0
     values = np.random.default_rng(1).normal(2, 3, 500)
-    mean, low, high = statistics.mean_interval(values)
+    mean, low, high = intervals.of_mean(values)
     assert (low, high) == pytest.approx(stats.norm(mean, stats.sem(values)).interval(0.95))
 
 

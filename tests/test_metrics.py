@@ -1,5 +1,6 @@
 """FID and company: exact oracles, then the libraries, then what an interval promises."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddim import metrics
+from ddim import files, metrics, neighbours
 from ddim.metrics import Reference, fid, kid, measure, moments, precision_recall
 from ddim.schema import Evaluate
 
@@ -163,10 +164,41 @@ def test_precision_and_recall_of_known_cases() -> None:
     assert recall < 0.1
 
 
+def test_distances_do_not_depend_on_the_blocks_that_they_are_computed_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generated, real = gaussian(150, 8, seed=1, spread=1.3), gaussian(201, 8, seed=2)
+    whole, reach = precision_recall(generated, real, neighbours=3), neighbours.radii(real, 3)
+    monkeypatch.setattr(neighbours, "ROWS", 2)  # fewer than the neighbours that are looked for
+    assert precision_recall(generated, real, neighbours=3) == whole
+    np.testing.assert_allclose(neighbours.radii(real, 3), reach, rtol=1e-3)
+    assert min(whole) > 0
+    assert max(whole) < 1
+
+
+def test_the_memory_of_statistics_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
+    def peak(n: int) -> int:
+        with files.scratch(tmp_path, (n, 16), np.float32) as found:
+            found[:] = gaussian(n, 16, seed=0)
+            tracemalloc.start()
+            fid(found, Reference.of(found))
+            used = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            return used
+
+    assert peak(20 * metrics.ROWS) < 1.1 * peak(4 * metrics.ROWS)
+
+
+def itself(features: np.ndarray) -> np.ndarray:
+    """A head whose logits are the features."""
+    return features
+
+
 def test_inception_score_is_the_number_of_classes_seen_with_certainty() -> None:
     certain = 50 * np.eye(4, dtype=np.float32)[np.arange(4000) % 4]
-    assert metrics.inception_score(certain, seed=0) == pytest.approx(4, rel=0.01)
-    assert metrics.inception_score(np.zeros((100, 4), np.float32), seed=0) == pytest.approx(1)
+    assert metrics.inception_score(certain, itself, seed=0) == pytest.approx(4, rel=0.01)
+    blank = np.zeros((100, 4), np.float32)
+    assert metrics.inception_score(blank, itself, seed=0) == pytest.approx(1)
 
 
 # Reconstruction error
@@ -275,8 +307,8 @@ def test_measure_reports_a_cell_and_is_a_function_of_its_seed(tmp_path: Path) ->
     generated = np.load(tmp_path / "generated.npy", mmap_mode="r")
     real = gaussian(300, 8, seed=2)
     statistics = Reference.of(real)
-    found = measure(generated, real, EVALUATE, seed=0, statistics=statistics, logits=real)
-    assert found == measure(generated, real, EVALUATE, seed=0, logits=real)
+    found = measure(generated, real, EVALUATE, seed=0, statistics=statistics, head=itself)
+    assert found == measure(generated, real, EVALUATE, seed=0, head=itself)
     assert found["kid"] != measure(generated, real, EVALUATE, seed=1)["kid"]
     assert (found["n_generated"], found["n_reference"]) == (150, 300)
     assert found["fid_interval"][0] < found["fid"] < found["fid_interval"][1]
@@ -320,7 +352,10 @@ def spoilt(features: np.ndarray) -> np.ndarray:
         ({"generated": gaussian(50, 8, 0)}, r"evaluate\.kid_subset_size.*50, got 100.*sample\.n"),
         ({"generated": spoilt(gaussian(150, 8, 0))}, "not finite"),
         ({"evaluate": Evaluate(10, 100, 150)}, r"evaluate\.neighbours.*150, got 150"),
-        ({"logits": gaussian(9, 8, 0)}, r"at least 10 images, got 9.*sample\.n"),
+        (
+            {"generated": gaussian(9, 8, 0), "evaluate": Evaluate(10, 5, 3), "head": itself},
+            r"at least 10 images, got 9.*sample\.n",
+        ),
     ],
 )
 def test_measure_refuses_in_one_line(change: dict[str, Any], message: str) -> None:

@@ -144,6 +144,8 @@ def extract(
     batch_size: int,
     device: torch.device | str,
     progress: Callable[[int], None] | None = None,
+    *,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Features, float32 [N,D], of uint8 images [N,C,H,W]; one batch is in memory at a time.
 
@@ -154,10 +156,13 @@ def extract(
         extractor: on `device`, in eval mode.
         images: may be a memory map.
         progress: called with the number of images just done.
+        out: where they go, float32 [N,D], such as a memory map; an array of its own if None.
     """
     if images.dtype != np.uint8 or images.ndim != 4:
         raise ValueError(f"features need uint8 images [N,C,H,W], got {images.dtype} {images.shape}")
-    features = np.empty((len(images), extractor.num_features), np.float32)
+    shape = (len(images), extractor.num_features)
+    features = np.empty(shape, np.float32) if out is None else out
+    assert features.shape == shape, (features.shape, shape)
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for start in range(0, len(images), batch_size):
             batch = np.array(images[start : start + batch_size])

@@ -1,12 +1,17 @@
-"""Files that are whole or absent: JSON and text appear under their final name in one move."""
+"""Files: those that are whole or absent (they get their name in one move), CSV, and scratch."""
 
+import csv
 import hashlib
+import io
 import json
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 
 @contextmanager
@@ -40,6 +45,23 @@ def read_json(path: Path) -> Any:
         raise FileNotFoundError(f"{path} is missing: run the stage that writes it") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not whole JSON ({error}): run its stage again") from None
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Comma-separated text; numbers in full precision, None as an empty field."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+@contextmanager
+def scratch(folder: Path, shape: tuple[int, ...], dtype: type) -> Iterator[np.ndarray]:
+    """An array that is as large as it must be and lies in a file of `folder`, gone afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        yield np.memmap(file, dtype, "w+", shape=shape)
 
 
 def sha256(path: Path) -> str:

@@ -94,34 +94,6 @@ def generate(
         yield to_uint8(x_0).cpu().numpy()
 
 
-def generate_shard(
-    walk: Walk,
-    indices: Sequence[int],
-    *,
-    seed: int,
-    shape: Sequence[int],
-    batch_size: int,
-    device: torch.device,
-    advance: Advance = silent,
-) -> np.ndarray:
-    """`generate`, as one array: uint8 [len(indices),C,H,W]."""
-    images = np.empty((len(indices), *shape), dtype=np.uint8)
-    first = 0
-    for batch in generate(
-        walk,
-        indices,
-        seed=seed,
-        shape=shape,
-        batch_size=batch_size,
-        device=device,
-        advance=advance,
-    ):
-        images[first : first + len(batch)] = batch
-        first += len(batch)
-    assert first == len(indices), f"{first} images instead of {len(indices)}"
-    return images
-
-
 # --- what is kept of a cell on the way -----------------------------------------------------------
 
 
@@ -194,7 +166,7 @@ class Job:
     def make(self, indices: range, device: torch.device, advance: Advance) -> None:
         """Make one shard and keep it."""
         start = time.perf_counter()
-        images = generate_shard(
+        batches = generate(
             self.walk,
             indices,
             seed=self.seed,
@@ -203,6 +175,7 @@ class Job:
             device=device,
             advance=advance,
         )
+        images = np.concatenate(list(batches))
         self.shards.save(indices, images, time.perf_counter() - start)
 
 

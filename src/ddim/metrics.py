@@ -16,22 +16,23 @@ do not cover FID's bias at small n (see the floor) nor another reference. Simula
 (tests/test_metrics.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from scipy.linalg.blas import dsyrk
 
 from ddim import neighbours as balls
 from ddim.files import replacing
+from ddim.intervals import Z
 from ddim.schema import Evaluate
 
 INTERVAL = "95 %, delta method over the generated images, reference held fixed"
-Z = NormalDist().inv_cdf(0.975)  # half the width of a 95 % interval, in standard errors
+Head = Callable[[np.ndarray], np.ndarray]  # features float32 [k,D] -> logits float32 [k,K]
 ROWS = 4096  # features turned to float64 at a time
 INFLUENCES = 2000  # images, at most, whose influence is computed: that gives std to 2 %
 SPLITS = 10  # of the Inception score, as in its paper
@@ -83,19 +84,20 @@ def measure(
     seed: int,
     statistics: Reference | None = None,
     radii: np.ndarray | None = None,
-    logits: np.ndarray | None = None,
+    head: Head | None = None,
     device: torch.device | str = "cpu",
 ) -> dict[str, Any]:
     """Every number of one cell, under the names that reports/<name>/cells/<cell>.json uses.
 
     Args:
-        generated: features float32 [n,D] of the generated images.
+        generated: features float32 [n,D] of the generated images; may be a memory map, as may
+            the reference: both are read in blocks.
         reference: features float32 [m,D] of the reference images.
         evaluate: the configured details.
         seed: of KID's subsets and the Inception score's split.
         statistics, radii: Reference.of(reference) and ddim.neighbours.radii of it, where they are
             at hand.
-        logits: float32 [n,K] of the generated images; None leaves out the Inception score.
+        head: gives the logits of features; None leaves out the Inception score.
         device: where distances between features are computed.
 
     Raises:
@@ -121,7 +123,7 @@ def measure(
         "kid_interval": kernel.interval,
         "precision": precision,
         "recall": recall,
-        "inception_score": None if logits is None else inception_score(logits, seed=seed),
+        "inception_score": None if head is None else inception_score(generated, head, seed=seed),
         "interval": INTERVAL,
     }
 
@@ -130,10 +132,12 @@ def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean [D] and unbiased covariance [D,D], float64, of features [n,D] with n of at least 2."""
     _check(features)
     mean = features.mean(0, dtype=np.float64)
-    scatter = np.zeros((len(mean), len(mean)))
+    scatter = np.zeros((len(mean), len(mean)), order="F")
     for z in _centred(features, mean):
-        scatter += z.T @ z
-    return mean, scatter / (len(features) - 1)
+        # z' z is added in place, and only its upper half is computed: benchmarks/metrics.py.
+        scatter = dsyrk(1.0, z.T, beta=1.0, c=scatter, overwrite_c=True)
+    upper = np.triu(scatter) / (len(features) - 1)
+    return mean, upper + np.triu(upper, 1).T
 
 
 def fid(generated: np.ndarray, reference: Reference) -> Estimate:
@@ -221,17 +225,26 @@ def precision_recall(
     return precision, balls.covered(reference, generated, own, device)
 
 
-def inception_score(logits: np.ndarray, *, seed: int) -> float:
-    """exp of the mean KL(p(y|x) || p(y)) of logits [n,K], mean over 10 splits; torch-fidelity's."""
-    _check(logits)
-    if len(logits) < SPLITS:
+def inception_score(features: np.ndarray, head: Head, *, seed: int) -> float:
+    """exp of the mean KL(p(y|x) || p(y)) over features [n,D], mean over 10 splits.
+
+    torch-fidelity's number, split for split: one split's logits are in memory at a time.
+    """
+    _check(features)
+    n = len(features)
+    if n < SPLITS:
         raise ValueError(
-            f"the Inception score needs at least {SPLITS} images, got {len(logits)}: raise sample.n"
+            f"the Inception score needs at least {SPLITS} images, got {n}: raise sample.n"
         )
     from torch_fidelity.metric_isc import isc_features_to_metric
 
-    found = isc_features_to_metric(torch.tensor(logits), splits=SPLITS, rng_seed=seed)
-    return float(found["inception_score_mean"])
+    shuffled = np.random.RandomState(seed).permutation(n)  # as torch-fidelity shuffles
+    scores = []
+    for i in range(SPLITS):
+        logits = head(features[shuffled[i * n // SPLITS : (i + 1) * n // SPLITS]])
+        found = isc_features_to_metric(torch.tensor(logits), splits=1, shuffle=False)
+        scores.append(found["inception_score_mean"])
+    return float(np.mean(scores))
 
 
 def reconstruction_error(originals: np.ndarray, decoded: np.ndarray) -> Estimate:
@@ -281,9 +294,11 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
 
 
 def _centred(features: np.ndarray, mean: np.ndarray) -> Iterator[np.ndarray]:
-    """Blocks of rows less the mean, in float64: memory does not grow with n."""
+    """Blocks of rows less the mean, in float64, one after the other in the same memory."""
+    room = np.empty((min(ROWS, len(features)), len(mean)))
     for start in range(0, len(features), ROWS):
-        yield features[start : start + ROWS].astype(np.float64) - mean
+        block = features[start : start + ROWS]
+        yield np.subtract(block, mean, out=room[: len(block)])
 
 
 def _estimate(value: float, error: float, *, lowest: float = -np.inf) -> Estimate:

@@ -1,7 +1,8 @@
 """Distances between feature vectors: the balls behind precision and recall.
 
-torch-fidelity's numbers (tests/test_metrics.py), but on the network's device, and with the
-reference's radii computed once for all cells: at 50,000 images they are most of the work.
+torch-fidelity's numbers (tests/test_metrics.py), but on the network's device, in blocks (memory
+does not grow with n), and with the reference's radii computed once for all cells: at 50,000 images
+they are most of the work.
 """
 
 from collections.abc import Iterator
@@ -10,16 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ROWS = 1024  # features whose distances to all others are in memory at a time
+ROWS = 4096  # features on either side of a block of distances
 
 
 def radii(features: np.ndarray, neighbours: int, device: torch.device | str = "cpu") -> np.ndarray:
     """Distance of each of features [n,D] to its `neighbours`-th nearest other one, float32 [n]."""
-    own = _tensor(features, device)
-    nearest = [
-        rows.topk(neighbours + 1, largest=False).values[:, -1] for rows in _distances(own, own)
-    ]
-    return torch.cat(nearest).cpu().numpy()
+    found = []
+    for points in _blocks(features, device):
+        nearest = torch.empty(len(points), 0, device=device)
+        for others in _blocks(features, device):
+            nearest = torch.cat([nearest, torch.cdist(points, others)], dim=1)
+            kept = min(neighbours + 1, nearest.shape[1])  # one more: each is its own nearest
+            nearest = nearest.topk(kept, largest=False).values
+        found.append(nearest[:, neighbours])
+    return torch.cat(found).cpu().numpy()
 
 
 def covered(
@@ -29,16 +34,17 @@ def covered(
     device: torch.device | str = "cpu",
 ) -> float:
     """Share of points [n,D] in at least one of the balls around centres [m,D] of radii [m]."""
-    around, reach = _tensor(centres, device), _tensor(radii, device)
-    rows = _distances(_tensor(points, device), around)
-    return torch.cat([(row <= reach).any(1) for row in rows]).float().mean().item()
+    reach = torch.from_numpy(np.array(radii)).to(device).split(ROWS)
+    inside = 0
+    for block in _blocks(points, device):
+        hit = torch.zeros(len(block), dtype=torch.bool, device=device)
+        for around, radius in zip(_blocks(centres, device), reach, strict=True):
+            hit |= (torch.cdist(block, around) <= radius).any(1)
+        inside += int(hit.sum())
+    return inside / len(points)
 
 
-def _distances(points: Tensor, centres: Tensor) -> Iterator[Tensor]:
-    """Blocks [ROWS,m] of the table of distances, which is never held whole."""
-    for block in points.split(ROWS):
-        yield torch.cdist(block, centres)
-
-
-def _tensor(array: np.ndarray, device: torch.device | str) -> Tensor:
-    return torch.from_numpy(np.array(array, np.float32)).to(device)
+def _blocks(features: np.ndarray, device: torch.device | str) -> Iterator[Tensor]:
+    """ROWS features at a time, on `device`; a memory map is read no faster than that."""
+    for start in range(0, len(features), ROWS):
+        yield torch.from_numpy(np.array(features[start : start + ROWS], np.float32)).to(device)

@@ -9,12 +9,13 @@ the time embedding.
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Widths = list[tuple[int, int]]  # in and out of each residual block of one level
 EPS = 1e-6  # of GroupNorm, as in the published networks (torch's default is 1e-5)
 
 
@@ -59,35 +60,22 @@ class UNet(nn.Module):
             "groups": groups,
         }
         check(self.arguments)
-        embedding = 4 * channels
-        widths = [channels * m for m in multipliers]
-        sizes = level_sizes(image_size, len(widths))
-        last = len(widths) - 1
+        embedding, last = 4 * channels, len(multipliers) - 1
+        rest = (embedding, dropout, groups)  # of every block
+        down, up = block_widths(channels, multipliers, blocks)
+        attends = [size in attention for size in level_sizes(image_size, len(multipliers))]
 
         self.temb = TimeEmbedding(channels, embedding)
         self.conv_in = nn.Conv2d(in_channels, channels, 3, padding=1)
-
-        self.down = nn.ModuleList()
-        width = channels
-        skips = [channels]  # widths of the tensors that the way up takes back, last one first
-        for i in range(len(widths)):
-            plan = [(width if j == 0 else widths[i], widths[i]) for j in range(blocks)]
-            attends = sizes[i] in attention
-            self.down.append(DownLevel(plan, embedding, dropout, groups, attends, i < last))
-            width = widths[i]
-            skips += [width] * (blocks + (i < last))
-
-        self.mid = Middle(width, embedding, dropout, groups)
-
-        self.up = nn.ModuleList()
-        for i in reversed(range(len(widths))):
-            plan = []
-            for _ in range(blocks + 1):
-                plan.append((width + skips.pop(), widths[i]))
-                width = widths[i]
-            attends = sizes[i] in attention
-            self.up.insert(0, UpLevel(plan, embedding, dropout, groups, attends, i > 0))
-
+        self.down = nn.ModuleList(
+            DownLevel(Blocks(widths, *rest, attends[i]), shrink=i < last)
+            for i, widths in enumerate(down)
+        )
+        self.mid = Middle(channels * multipliers[last], *rest)
+        self.up = nn.ModuleList(
+            UpLevel(Blocks(widths, *rest, attends[i]), grow=i > 0) for i, widths in enumerate(up)
+        )
+        width = channels * multipliers[0]
         self.norm_out = nn.GroupNorm(groups, width, eps=EPS)
         self.conv_out = nn.Conv2d(width, in_channels, 3, padding=1)
         initialise(self)
@@ -143,6 +131,25 @@ def check(arguments: dict[str, Any]) -> None:
 def level_sizes(image_size: int, levels: int) -> list[int]:
     """Image sizes of the levels, from the first to the smallest."""
     return [image_size >> i for i in range(levels)]
+
+
+def block_widths(
+    channels: int, multipliers: Sequence[int], blocks: int
+) -> tuple[list[Widths], list[Widths]]:
+    """The residual blocks of every level: on the way down, and on the way up."""
+    levels = [channels * m for m in multipliers]
+    down: list[Widths] = []
+    width, skips = channels, [channels]  # skips: what the way up takes back, last one first
+    for i, out in enumerate(levels):
+        down.append([(width if j == 0 else out, out) for j in range(blocks)])
+        width = out
+        skips += [out] * (blocks + (i < len(levels) - 1))  # the halved one too
+    up: list[Widths] = []
+    for out in reversed(levels):
+        taken = [skips.pop() for _ in range(blocks + 1)]
+        up.insert(0, [((width if j == 0 else out) + skip, out) for j, skip in enumerate(taken)])
+        width = out
+    return down, up
 
 
 def initialise(unet: UNet) -> None:
@@ -261,40 +268,37 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
+class Blocks(NamedTuple):
+    """What the residual blocks of one level are made of."""
+
+    widths: Widths
+    embedding: int
+    dropout: float
+    groups: int
+    attends: bool
+
+
 class Level(nn.Module):
     """The residual blocks of one image size, each followed by attention where the size has it."""
 
-    def __init__(
-        self,
-        plan: list[tuple[int, int]],  # width in and out of each block
-        embedding: int,
-        dropout: float,
-        groups: int,
-        attends: bool,
-    ) -> None:
+    def __init__(self, blocks: Blocks) -> None:
         super().__init__()
+        widths, embedding, dropout, groups, attends = blocks
+        self.width = widths[-1][1]
         self.block = nn.ModuleList(
-            ResidualBlock(width_in, width, embedding, dropout, groups) for width_in, width in plan
+            ResidualBlock(width_in, width, embedding, dropout, groups) for width_in, width in widths
         )
         self.attn = nn.ModuleList(
-            SelfAttention(width, groups) if attends else nn.Identity() for _, width in plan
+            SelfAttention(width, groups) if attends else nn.Identity() for _, width in widths
         )
 
 
 class DownLevel(Level):
     """On the way down; its last tensor is the next level's input."""
 
-    def __init__(
-        self,
-        plan: list[tuple[int, int]],
-        embedding: int,
-        dropout: float,
-        groups: int,
-        attends: bool,
-        shrink: bool,
-    ) -> None:
-        super().__init__(plan, embedding, dropout, groups, attends)
-        self.downsample = Downsample(plan[-1][1]) if shrink else None
+    def __init__(self, blocks: Blocks, *, shrink: bool) -> None:
+        super().__init__(blocks)
+        self.downsample = Downsample(self.width) if shrink else None
 
     def forward(self, h: Tensor, emb: Tensor) -> list[Tensor]:
         """Returns the output of each block and, if there is a next level, the halved last one."""
@@ -323,17 +327,9 @@ class Middle(nn.Module):
 class UpLevel(Level):
     """On the way up; each block takes back one tensor of the way down, channel on channel."""
 
-    def __init__(
-        self,
-        plan: list[tuple[int, int]],
-        embedding: int,
-        dropout: float,
-        groups: int,
-        attends: bool,
-        grow: bool,
-    ) -> None:
-        super().__init__(plan, embedding, dropout, groups, attends)
-        self.upsample = Upsample(plan[-1][1]) if grow else None
+    def __init__(self, blocks: Blocks, *, grow: bool) -> None:
+        super().__init__(blocks)
+        self.upsample = Upsample(self.width) if grow else None
 
     def forward(self, h: Tensor, skips: list[Tensor], emb: Tensor) -> Tensor:
         """Takes its skips off the end of the list."""

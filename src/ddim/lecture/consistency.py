@@ -6,6 +6,7 @@ again. eta = 1 is there to contrast: same x_T, but noise on the way.
 
 import numpy as np
 
+from ddim import intervals
 from ddim.lecture import plots, statistics
 from ddim.lecture.bench import Bench
 from ddim.lecture.section import Section
@@ -52,10 +53,7 @@ def _distances(bench: Bench, rows: list[np.ndarray]) -> list[tuple[Interval, Int
         last = space[-1]
         unrelated = statistics.unrelated_distance(last)
         found.append(
-            [
-                statistics.mean_interval(np.linalg.norm(here - last, axis=1) / unrelated)
-                for here in space
-            ]
+            [intervals.of_mean(np.linalg.norm(here - last, axis=1) / unrelated) for here in space]
         )
     return list(zip(*found, strict=True))
 

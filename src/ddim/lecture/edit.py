@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ddim import intervals
 from ddim.images import to_float
-from ddim.lecture import plots, statistics
+from ddim.lecture import plots
 from ddim.lecture.bench import DRAWS, Bench, each_error, pixels
 from ddim.lecture.section import Section
 
@@ -76,7 +77,7 @@ def _judge(
 ) -> list[float]:
     """[share seen as the target, low, high, share still seen as itself, change of the pixels]."""
     seen = bench.classify(pixels(moved))
-    reached = statistics.share_interval(int((seen == targets).sum()), len(seen))
+    reached = intervals.of_share(int((seen == targets).sum()), len(seen))
     return [*reached, float((seen == labels).mean()), float(each_error(moved, images).mean())]
 
 

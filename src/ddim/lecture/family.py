@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ddim import family, sampler
-from ddim.lecture import plots, statistics
+from ddim import family, intervals, sampler
+from ddim.lecture import plots
 from ddim.lecture.bench import LOSSES, PATHS, SIMULATION, Bench
 from ddim.lecture.section import Section
 from ddim.noise import Noise
@@ -89,7 +89,7 @@ def _simulated(bench: Bench, x0: Tensor, eta: float, direction: str, seed: int) 
 
 
 def _marginals_figure(rows: list[list], n: int, made: Section) -> None:
-    half = statistics.Z95 * math.sqrt(2 / n)
+    half = intervals.Z * math.sqrt(2 / n)
     with plots.canvas(2, width=7.4) as drawn:
         for axes, direction in zip(drawn.axes, ("forward", "backward"), strict=True):
             for i, eta in enumerate((0.0, 0.5, 1.0)):
@@ -193,7 +193,7 @@ def _bound(bench: Bench, losses: Tensor, bound: family.Bound, made: Section) -> 
     rows = []
 
     def add(name: str, key: str, steps: Tensor) -> float:
-        total = statistics.mean_interval((bound.prior + steps.sum(0) + bound.decoder).numpy())
+        total = intervals.of_mean((bound.prior + steps.sum(0) + bound.decoder).numpy())
         parts = (bound.prior, steps.sum(0), bound.decoder)
         rows.append([name, *(float(part.mean()) for part in parts), *total])
         made.numbers[f"bits_{key}"] = total[0]

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ddim.lecture import plots, statistics
+from ddim import intervals
+from ddim.lecture import plots
 from ddim.lecture.bench import PATHS, Bench, pixels
 from ddim.lecture.section import Section
 from ddim.sampler import slerp
@@ -69,8 +70,8 @@ def _quality(
         found = flat.reshape(*images.shape[:2], -1)
         moves = np.linalg.norm(np.diff(found, axis=1), axis=2)  # [pairs, points - 1]
         apart = np.linalg.norm(found[:, -1] - found[:, 0], axis=1)
-        largest = statistics.mean_interval(moves.max(1) / moves.mean(1))
-        length = statistics.mean_interval(moves.sum(1) / apart)
+        largest = intervals.of_mean(moves.max(1) / moves.mean(1))
+        length = intervals.of_mean(moves.sum(1) / apart)
         strange = [float(_nearest(found[:, i], real).mean()) for i in range(found.shape[1])]
         middle = strange[len(strange) // 2] / (0.5 * (strange[0] + strange[-1]))
         rows.append([f"{ends}, {way}", largest[0], length[0], middle])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ddim import intervals
 from ddim.lecture import plots, statistics
 from ddim.lecture.bench import PATHS, Bench
 from ddim.lecture.section import Section
@@ -22,7 +23,7 @@ def section(bench: Bench) -> Section:
     rows, means = [], []
     for S in steps:
         error = (bench.decode(x_T, S).double().flatten(1) - yardstick).norm(dim=1) / size
-        rows.append([S, *statistics.mean_interval(np.asarray(error))])
+        rows.append([S, *intervals.of_mean(np.asarray(error))])
         means.append(float(error.mean()))
     near = [S for S in steps if 10 <= S <= longest / 5]
     near = near if len(near) > 1 else steps

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from ddim import images, sampler
-from ddim.lecture import plots, statistics
+from ddim import images, intervals, sampler
+from ddim.lecture import plots
 from ddim.lecture.bench import PATHS, Bench, each_error, pixels
 from ddim.lecture.section import Section
 
@@ -57,7 +57,7 @@ def _errors(bench: Bench, states: Sequence[sampler.State], n: int, made: Section
     unrelated = float(each_error(x_0, x_0.roll(1, dims=0)).mean())
     rows = []
     for t, _, x0_hat in _predictions(states):
-        mean, low, high = statistics.mean_interval(each_error(x0_hat, x_0) / unrelated)
+        mean, low, high = intervals.of_mean(each_error(x0_hat, x_0) / unrelated)
         rows.append([t, mean, max(low, 0.0), high])
     root = float(bench.alpha_bar[states[0].t]) ** 0.5
     settled = next((t for t, mean, *_ in rows if mean <= SETTLED), rows[-1][0])

@@ -7,28 +7,15 @@ colour-blindness. Figures are made outside pyplot's global state.
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ddim.report.style import stroke
+from ddim.report.style import RC, stroke
 
-_RC: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.titlesize": 9.5,
-    "axes.titlelocation": "left",
-    "grid.color": "#dcdcdc",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-}
+_RC = RC | {"axes.grid": True, "axes.axisbelow": True}
 Points = Sequence[float] | np.ndarray
 SMALLEST = 40  # pixels that the side of one image takes in a grid, at least
 

@@ -1,7 +1,5 @@
 """One section as the report reads it: section.json and the files beside it, whole or absent."""
 
-import csv
-import io
 import os
 import shutil
 from collections.abc import Sequence
@@ -9,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddim.files import write_json
+from ddim.files import csv_text, write_json
 
 Rows = Sequence[Sequence[object]]
 
@@ -49,7 +47,7 @@ class Section:
         """Add a picture and, as a CSV beside it, the numbers that it shows."""
         data = f"{Path(file).stem}.csv"
         self.files[file] = content
-        self.files[data] = csv_bytes(columns, rows)
+        self.files[data] = csv_text(columns, rows).encode()
         self.figures.append({"file": file, "caption": caption, "alt": alt, "data": data})
 
     def table(self, title: str, columns: Sequence[str], rows: Rows) -> None:
@@ -88,12 +86,3 @@ class Section:
             **tables,
             "numbers": self.numbers,
         }
-
-
-def csv_bytes(columns: Sequence[str], rows: Rows) -> bytes:
-    """A CSV file: a header and one line per row."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return out.getvalue().encode()

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ddim import metrics, paths
-from ddim.generation import DDIM, Walk, generate_shard
+from ddim import files, intervals, metrics, paths
+from ddim.generation import DDIM, Walk, generate
 from ddim.lecture import plots, statistics
 from ddim.lecture.bench import Bench
 from ddim.lecture.section import Section
@@ -45,9 +45,11 @@ def section(bench: Bench) -> Section:
     found = []
     with track(len(walks) * solvers.n, "solvers") as advance:
         for (name, S), walk in walks.items():
-            images, nfe = _images(bench, walk, advance)
-            fid = metrics.fid(bench.features(images), reference)
-            found.append(Measured(name, S, nfe, fid, distance(images) if distance else None))
+            shape = (solvers.n, bench.extractor.num_features)
+            with files.scratch(paths.WORK, shape, np.float32) as seen:
+                nfe = _sample(bench, walk, advance, seen)
+                fid = metrics.fid(seen, reference)
+                found.append(Measured(name, S, nfe, fid, distance(seen) if distance else None))
     _table(found, made)
     _figure(found, made)
     _say(bench, found, made)
@@ -71,11 +73,14 @@ def _walks(bench: Bench, S: int) -> dict[str, Walk]:
     return walks
 
 
-def _images(bench: Bench, walk: Walk, advance: Advance) -> tuple[np.ndarray, int]:
-    """(uint8 [n,C,H,W], evaluations per image), from the x_T of the sweep's first seed."""
-    n = bench.cfg.solvers.n
+def _sample(bench: Bench, walk: Walk, advance: Advance, seen: np.ndarray) -> int:
+    """Write the features of n images, from the x_T of the sweep's first seed, to `seen` [n,D].
+
+    Returns the evaluations per image.
+    """
+    n, first = len(seen), 0
     counter = _Counter(walk.eps_model)
-    images = generate_shard(
+    for images in generate(
         replace(walk, eps_model=counter),  # type: ignore[type-var]
         range(n),
         seed=bench.cfg.sweep.seeds[0],
@@ -83,9 +88,12 @@ def _images(bench: Bench, walk: Walk, advance: Advance) -> tuple[np.ndarray, int
         batch_size=bench.cfg.sample.batch_size,
         device=bench.device,
         advance=advance,
-    )
+    ):
+        seen[first : first + len(images)] = bench.features(images)
+        first += len(images)
+    assert first == n
     assert counter.images % n == 0
-    return images, counter.images // n
+    return counter.images // n
 
 
 class _Counter:
@@ -107,8 +115,8 @@ def _distance_to_longest(bench: Bench) -> Callable[[np.ndarray], float] | None:
     longest = bench.features(bench.cell_images(max(cfg.sweep.steps), 0.0))
     unrelated = statistics.unrelated_distance(longest)
 
-    def distance(images: np.ndarray) -> float:
-        found = bench.features(images[: len(longest)])
+    def distance(seen: np.ndarray) -> float:
+        found = seen[: len(longest)]
         return float(np.linalg.norm(found - longest[: len(found)], axis=1).mean() / unrelated)
 
     return distance
@@ -160,7 +168,7 @@ def _say(bench: Bench, found: Sequence[Measured], made: Section) -> None:
     ) + "."  # fmt: skip
     ours = next(m for m in found if m.name == OURS and m.steps == budgets[0])
     best = picks[0]
-    apart = not statistics.overlap(ours.fid.interval, best.fid.interval)
+    apart = not intervals.overlap(ours.fid.interval, best.fid.interval)
     made.text = (
         f"{bench.cfg.solvers.n} images each, x_T of the sweep's first seed. A scheduler brings its "
         "own trajectory and may evaluate the network more than S times; the abscissa counts what "

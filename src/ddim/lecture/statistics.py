@@ -1,4 +1,4 @@
-"""What the sections compute from their measurements: intervals, orders, tests for normality."""
+"""What the sections compute from their measurements: orders, distances, tests for normality."""
 
 import math
 from collections.abc import Sequence
@@ -6,23 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-
-Z95 = 1.959964  # two-sided 95 %
-
-
-def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """(mean, low, high): the mean of independent values [N] and its normal 95 % interval."""
-    mean = float(np.mean(values))
-    half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return mean, mean - half, mean + half
-
-
-def share_interval(successes: int, n: int) -> tuple[float, float, float]:
-    """(share, low, high) with Wilson's 95 % interval, which holds near 0 and 1 as well."""
-    p, z2 = successes / n, Z95**2
-    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    return p, max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def order(steps: Sequence[int], errors: Sequence[float], longest: int | None = None) -> float:
@@ -93,8 +76,3 @@ def kolmogorov_smirnov(cdf_values: np.ndarray) -> tuple[float, float]:
         return distance, 1.0
     terms = (2 * (-1) ** (k - 1) * math.exp(-2 * (k * x) ** 2) for k in range(1, 101))
     return distance, min(max(sum(terms), 0.0), 1.0)
-
-
-def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two intervals [low, high] have a point in common."""
-    return one[0] <= other[1] and other[0] <= one[1]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ddim.files import write_json, write_text
+from ddim.files import csv_text, write_json, write_text
 from ddim.report import content, figures, latex, markdown, page, tables
 from ddim.report.cells import Results
 from ddim.report.document import Document, Montage, Plot, Table
@@ -57,7 +57,7 @@ def _plots(document: Document) -> set[Path]:
     for block in document.blocks():
         if isinstance(block, Plot) and block.name in _DVC_PLOTS:
             path = document.folder / "plots" / f"{block.name}.csv"
-            write_text(path, tables.csv_text(block.columns, block.data))
+            write_text(path, csv_text(block.columns, block.data))
             written.add(path)
     return written
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ddim.intervals import overlap
 from ddim.report import build, numbers
 from ddim.report.document import Block, Document, Paragraph, Part, Plot, Row, Series, Table, Value
 
@@ -243,9 +244,9 @@ def _difference(a: Point | None, b: Point | None, text: Callable[[float], str]) 
     if a is None or b is None:
         return Value("–")
     difference = b.value - a.value
-    overlap = max(a.low, b.low) <= min(a.high, b.high)
     shown = numbers.signed(difference, text(abs(difference)))
-    return Value(shown, difference, f"{text(a.value)} → {text(b.value)}", chance=overlap)
+    chance = overlap((a.low, a.high), (b.low, b.high))
+    return Value(shown, difference, f"{text(a.value)} → {text(b.value)}", chance=chance)
 
 
 def _overlay(found: Mapping[str, Numbers], eta: str, name: str, title: str, y_label: str) -> Plot:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from statistics import fmean, stdev
 from typing import TypeVar
 
+from ddim.intervals import overlap
 from ddim.report import numbers
 from ddim.report.cells import Cell, Interval, Key, Results
 
@@ -46,7 +47,7 @@ class Estimate:
         """Whether the difference to `other` may be chance: the intervals share a point."""
         if self.interval is None or other.interval is None:
             return False
-        return max(self.interval[0], other.interval[0]) <= min(self.interval[1], other.interval[1])
+        return overlap(self.interval, other.interval)
 
 
 def estimate(cells: Sequence[Cell], measure: Measure) -> Estimate | None:

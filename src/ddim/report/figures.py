@@ -4,28 +4,11 @@ import io
 from pathlib import Path
 from typing import Any
 
-from ddim.files import replacing, write_text
+from ddim.files import csv_text, replacing, write_text
 from ddim.report import style
 from ddim.report.document import Montage, Plot, Series
-from ddim.report.tables import csv_text
 
-_RC: Any = {
-    "svg.hashsalt": "ddim",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.labelcolor": "#222222",
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-    "grid.color": "#dcdcdc",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-}
+_RC: Any = style.RC | {"axes.titleweight": "bold", "axes.titlesize": "large"}
 _NO_DATE: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},

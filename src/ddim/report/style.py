@@ -1,10 +1,30 @@
-"""Colours, markers and dashes: one look for still and interactive curves.
+"""One look for still and interactive curves: colours, markers, dashes, matplotlib's settings.
 
 Okabe and Ito's palette, which the colour-blind can tell apart; every curve also has its own marker
 and dash, so that it survives grey print. On dark ground the inks that would vanish are lighter.
 """
 
 from dataclasses import dataclass
+from typing import Any
+
+# matplotlib's settings for every still figure.
+RC: Any = {
+    "svg.hashsalt": "ddim",  # the same bytes for the same numbers
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.labelcolor": "#222222",
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9.5,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "grid.color": "#dcdcdc",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+}
 
 
 @dataclass(frozen=True)

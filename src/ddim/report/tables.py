@@ -1,10 +1,9 @@
 """Results -> tables in the paper's layout, and their CSV."""
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from ddim.files import csv_text
 from ddim.report import comparable, numbers, paper, protocol
 from ddim.report.cells import Cell, Key, Results
 from ddim.report.document import Row, Table, Value
@@ -248,15 +247,6 @@ def time(results: Results) -> Table:
         rows=tuple(rows),
         notes=(f"Network evaluations an image: {counted}. Device: {device}.",),
     )
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Comma-separated text; numbers in full precision, None as an empty field."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return out.getvalue()
 
 
 def table_csv(table: Table) -> str:

@@ -1,5 +1,7 @@
 """Stage `evaluate`: FID, KID, precision and recall of one cell, each with its interval."""
 
+from functools import partial
+
 import numpy as np
 
 from ddim import cells, files, paths
@@ -25,22 +27,22 @@ def run(cfg: Config) -> None:
     images = np.load(path, mmap_mode="r")
     device = torch_device(cfg.trainer.accelerator)
     extractor = features.load_extractor(cfg.features, paths.features(cfg), device)
-    with track(len(images), f"{name} features") as advance:
-        found = features.extract(extractor, images, cfg.features.batch_size, device, advance)
     # The Inception score is defined by Inception's classes; other classifiers have no such score.
     inception = cfg.features.name == "inception"
-    logits = features.logits(extractor, found, device) if inception else None
-    folder = paths.reference(cfg)
-    measured = metrics.measure(
-        found,
-        np.load(folder / "train.npy", mmap_mode="r"),
-        cfg.evaluate,
-        seed=cfg.seed,
-        statistics=metrics.Reference.load(folder / "statistics.npz"),
-        radii=np.load(folder / "radii.npy"),
-        logits=logits,
-        device=device,
-    )
+    folder, size = paths.reference(cfg), cfg.features.batch_size
+    with files.scratch(paths.WORK, (len(images), extractor.num_features), np.float32) as found:
+        with track(len(images), f"{name} features") as advance:
+            features.extract(extractor, images, size, device, advance, out=found)
+        measured = metrics.measure(
+            found,
+            np.load(folder / "train.npy", mmap_mode="r"),
+            cfg.evaluate,
+            seed=cfg.seed,
+            statistics=metrics.Reference.load(folder / "statistics.npz"),
+            radii=np.load(folder / "radii.npy"),
+            head=partial(features.logits, extractor, device=device) if inception else None,
+            device=device,
+        )
     report = {"cell": cells.identity(cfg), **measured, "key": key, "samples_sha256": samples_sha256}
     files.write_json(paths.cell_report(cfg), report)
     print(f"{name}: FID {report['fid']:.2f}, KID {report['kid']:.4f}")

@@ -4,6 +4,7 @@ The reference is the whole training split. The floor is what real, held-out imag
 same number of images: no sampler can be expected to fall below it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,49 +25,53 @@ def run(cfg: Config) -> None:
     device = torch_device(cfg.trainer.accelerator)
     extractor = features.load_extractor(cfg.features, paths.features(cfg), device)
     train, test = (load(paths.data(cfg), split).images for split in ("train", "test"))
+    folder, shape = paths.reference(cfg), (len(train), extractor.num_features)
     with track(len(train) + len(test), "reference features") as advance:
-        real, held_out = (
-            features.extract(extractor, images, cfg.features.batch_size, device, advance)
-            for images in (train, test)
-        )
-    folder = paths.reference(cfg)
+        how = (cfg.features.batch_size, device, advance)
+        with files.replacing(folder / "train.npy") as temporary:
+            real = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+            features.extract(extractor, train, *how, out=real)
+            real.flush()
+        held_out = features.extract(extractor, test, *how)
     statistics = metrics.Reference.of(real)
     statistics.save(folder / "statistics.npz")
     reach = radii(real, cfg.evaluate.neighbours, device)
-    for name, array in (("train", real), ("radii", reach)):
-        with files.replacing(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, array)
+    with files.replacing(folder / "radii.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, reach)
+    given = {"statistics": statistics, "radii": reach, "device": device}
+    _report(cfg, len(train), lambda n: _floor(cfg, held_out, n, real, given))
 
-    def floor(n: int) -> dict[str, Any]:
-        used = min(n, len(held_out))
-        fewer = "" if used == n else f" ({used}: there are no more)"
-        what = f"held-out real images against the reference{fewer}"
-        measured = metrics.measure(
-            held_out[:used],
-            real,
-            cfg.evaluate,
-            seed=cfg.seed,
-            statistics=statistics,
-            radii=reach,
-            device=device,
-        )
-        return {"n": used, "what": what, **measured}
 
+def _floor(
+    cfg: Config, held_out: np.ndarray, n: int, real: np.ndarray, given: dict[str, Any]
+) -> dict[str, Any]:
+    """What n held-out images, or all there are, score against the reference."""
+    from ddim import metrics
+
+    used = min(n, len(held_out))
+    fewer = "" if used == n else f" ({used}: there are no more)"
+    what = f"held-out real images against the reference{fewer}"
+    measured = metrics.measure(held_out[:used], real, cfg.evaluate, seed=cfg.seed, **given)
+    return {"n": used, "what": what, **measured}
+
+
+def _report(cfg: Config, n: int, floor: Callable[[int], dict[str, Any]]) -> None:
+    """protocol.json: data, reference, features, and the floor at every number of images."""
     counts = sorted({cfg.sample.n, *cfg.sample.n_at.values()}, reverse=True)
     about = files.read_json(paths.data(cfg) / "about.json")
-    described = files.read_json(paths.features(cfg) / "about.json")
+    floors = {count: floor(count) for count in counts}
     files.write_json(
         paths.reports(cfg) / "protocol.json",
         {
             "data": about,
             "reference": {
                 "split": "train",
-                "n": len(train),
+                "n": n,
                 "sha256": about["files"]["train.npy"]["sha256"],
             },
-            "features": described,
-            "floor": floor(cfg.sample.n),
-            "floors": [floor(n) for n in counts],
+            "features": files.read_json(paths.features(cfg) / "about.json"),
+            "floor": floors[cfg.sample.n],
+            "floors": list(floors.values()),
         },
     )
 
