@@ -131,10 +131,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("suffix", [".webp", ".gif"])
-def test_animation(tmp_path: Path, suffix: str) -> None:
+def test_animation(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (4, 3), colour) for colour in ("red", "lime", "blue")]
-    path = tmp_path / f"path{suffix}"
+    path = tmp_path / "path.png"
     save_animation(path, frames, milliseconds=80)
     with Image.open(path) as back:
         assert back.n_frames == 3  # type: ignore[attr-defined]
@@ -148,10 +147,10 @@ def test_animation(tmp_path: Path, suffix: str) -> None:
 
 def test_animation_refuses(tmp_path: Path) -> None:
     frame = Image.new("L", (2, 2))
-    with pytest.raises(ValueError, match=r"\.webp or \.gif, got path\.mp4"):
+    with pytest.raises(ValueError, match=r"ends in \.png, got path\.mp4"):
         save_animation(tmp_path / "path.mp4", [frame], 50)
     with pytest.raises(ValueError, match="0 frames"):
-        save_animation(tmp_path / "path.gif", [], 50)
+        save_animation(tmp_path / "path.png", [], 50)
     with pytest.raises(ValueError, match="2 kinds"):
-        save_animation(tmp_path / "path.gif", [frame, Image.new("L", (3, 2))], 50)
+        save_animation(tmp_path / "path.png", [frame, Image.new("L", (3, 2))], 50)
     assert list(tmp_path.iterdir()) == []

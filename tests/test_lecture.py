@@ -141,7 +141,7 @@ def test_path_settles_and_is_animated(tmp_path):
 
     content = check(path.section(bench()), tmp_path)
     assert content["numbers"]["error_at_start"] > 0.1
-    with Image.open(tmp_path / "path" / "path.webp") as animation:
+    with Image.open(tmp_path / "path" / "path.png") as animation:
         assert animation.n_frames > 10
 
 

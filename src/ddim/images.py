@@ -85,28 +85,28 @@ def save_png(path: Path, image: Image.Image, text: Mapping[str, str] | None = No
 
 
 def save_animation(path: Path, frames: Sequence[Image.Image], milliseconds: int) -> None:
-    """Write `frames` (same size and mode) as an endless animation, whole or not at all.
+    """Write `frames` (same size and mode) as an endless animated PNG, whole or not at all.
+
+    PNG because it is exact and because DVC, W&B and browsers all show it.
 
     Args:
-        path: its suffix says the format: .webp (lossless) or .gif (256 colours).
+        path: ends in .png.
         milliseconds: how long each frame stays, at least 1. Equal neighbours may be stored as one
             longer frame.
     Raises ValueError for another suffix, no frames, or frames that differ in size or mode.
     """
-    if path.suffix not in (".webp", ".gif"):
-        raise ValueError(f"an animation's file name ends in .webp or .gif, got {path.name}")
+    if path.suffix != ".png":
+        raise ValueError(f"an animation's file name ends in .png, got {path.name}")
     kinds = {(frame.size, frame.mode) for frame in frames}
     if len(kinds) != 1 or milliseconds < 1:
         got = f"{len(frames)} frames of {len(kinds)} kinds, {milliseconds} ms"
         raise ValueError(f"an animation needs frames of one size and mode and a time, got {got}")
-    lossless = {"lossless": True} if path.suffix == ".webp" else {}
     with replacing(path) as temporary:
         frames[0].save(
             temporary,
-            format=path.suffix[1:].upper(),
+            format="PNG",
             save_all=True,
             append_images=list(frames[1:]),
             duration=milliseconds,
             loop=0,  # endless
-            **lossless,
         )

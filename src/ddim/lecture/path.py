@@ -122,11 +122,11 @@ def _animation(states: Sequence[sampler.State], shown: int, made: Section) -> No
     scale = max(1, -(-FRAME // last.shape[-1]))
     frames = [images.grid(pixels(torch.cat(pair)), shown, scale=scale) for pair in pairs]
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "path.webp"
-        images.save_animation(path, [frame.convert("RGB") for frame in frames], 80)
+        path = Path(folder) / "path.png"
+        images.save_animation(path, frames, 80)
         content = path.read_bytes()
     made.figure(
-        "path.webp",
+        "path.png",
         content,
         caption="Animated: x_t above, x0_hat below.",
         alt="Animation of two rows of images: the states x_t from noise on above, the predictions "

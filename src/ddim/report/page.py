@@ -10,7 +10,7 @@ from typing import Any
 from ddim.report import curves, style
 from ddim.report.document import Document, Plot
 
-_MIME = {".png": "image/png", ".webp": "image/webp", ".svg": "image/svg+xml"}
+_MIME = {".png": "image/png", ".svg": "image/svg+xml"}
 _GLYPHS = {  # the markers of `style`, drawn in a 16x16 box for the legend
     "circle": '<circle cx="8" cy="8" r="4.5"/>',
     "square": '<rect x="4" y="4" width="8" height="8"/>',
