@@ -56,7 +56,12 @@ def test_a_stages_deps_are_the_modules_that_it_imports(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("sample", keys.SAMPLING_CODE), ("evaluate", keys.MEASURING_CODE)]
+    ("name", "code"),
+    [
+        ("sample", keys.SAMPLING_CODE),
+        ("evaluate", keys.MEASURING_CODE),
+        ("reconstruct", keys.RECONSTRUCTING_CODE),
+    ],
 )
 def test_what_makes_dvc_compute_a_cell_again_gives_it_another_key(
     name: str, code: tuple[str, ...]
@@ -98,17 +103,20 @@ def test_a_changed_grid_computes_its_new_cells_and_never_retrains(project: Path)
 
 
 def test_cells_of_a_multirun_are_adopted_and_not_computed_again(project: Path) -> None:
-    compose(project, "sweep.steps=[2,5]")
+    compose(project, "sweep.steps=[2,5]", "reconstruct.steps=[2,3]")
     sweep = ("-cn", "stage", "-m", "cell.steps=5", "cell.eta=0.0,hat")
     for stage in ("sample", "evaluate"):
         run(project, "python", "-m", f"ddim.stages.{stage}", *sweep)
+    column = ("python", "-m", "ddim.stages.reconstruct", "-cn", "stage", "cell.steps=3")
+    assert "S = 3: error" in run(project, *column)
+    assert "S = 3: already there" in run(project, *column)
     images = project / "out/digits/samples/S5_eta0.0_seed0/samples.npy"
     made = images.stat().st_mtime_ns
     (project / "reports/digits/cells/S5_etahat_seed0.json").unlink()
     output = run(project, "python", "-m", "ddim.adopt")
     assert "evaluate@5-hat-0: not there" in output
-    assert "recorded 7 of 8 stages" in output
-    left = {name for name in stale(project) if name.split("@")[0] in ("sample", "evaluate")}
+    assert "recorded 9 of 10 stages" in output
+    left = {name for name in stale(project) if "@" in name}
     assert left == {"evaluate@5-hat-0"}
     run(project, "dvc", "repro", "-q", "evaluate@5-hat-0")
     assert images.stat().st_mtime_ns == made

@@ -2,9 +2,10 @@
 
     python -m ddim.adopt
 
-DVC knows only what it ran itself. This looks at every cell of params.yaml's grid, and has DVC
-record those that were made by exactly this configuration, this code and these weights (their keys,
-ddim.cells, say so); `dvc repro` then takes them as done. It says which cells are left to do.
+DVC knows only what it ran itself. This looks at every cell of params.yaml's grid and every column
+of Table 2, and has DVC record those that were made by exactly this configuration, this code and
+these weights (their keys, ddim.cells, say so); `dvc repro` then takes them as done. It says which
+are left to do.
 """
 
 import subprocess
@@ -57,7 +58,7 @@ def adopt(cfg: Config) -> int:
 
 
 def look(cfg: Config) -> Iterator[Found]:
-    """Every cell's two stages, sampling first."""
+    """Every cell's two stages, sampling first, then Table 2's columns."""
     for steps in cfg.sweep.steps:
         for eta in cfg.sweep.eta:
             for seed in cfg.sweep.seeds:
@@ -67,6 +68,9 @@ def look(cfg: Config) -> Iterator[Found]:
                 yield Found(f"sample@{target}", sampled)
                 wrong = f"its images are {sampled}" if sampled else _measured(cell)
                 yield Found(f"evaluate@{target}", wrong)
+    for steps in cfg.reconstruct.steps:
+        column = replace(cfg, cell=replace(cfg.cell, steps=steps))
+        yield Found(f"reconstruct@{steps}", _reconstructed(column))
 
 
 def _sampled(cfg: Config) -> str | None:
@@ -86,6 +90,13 @@ def _measured(cfg: Config) -> str | None:
         return ABSENT
     sha256 = files.read_json(paths.sample_report(cfg, ".json"))["samples_sha256"]
     return None if cells.measured(cfg, cells.measurement_key(cfg, sha256)) else OTHER
+
+
+def _reconstructed(cfg: Config) -> str | None:
+    """What keeps the error of cell.steps steps from being taken over."""
+    if not all(paths.reconstruct_report(cfg, suffix).is_file() for suffix in (".json", ".png")):
+        return ABSENT
+    return None if cells.reconstructed(cfg, cells.reconstruction_key(cfg)) else OTHER
 
 
 if __name__ == "__main__":

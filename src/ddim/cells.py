@@ -1,4 +1,4 @@
-"""One cell of Table 1: what determines its images, and whether they are already there."""
+"""A cell of Table 1, a column of Table 2: what determines it, and whether it is already there."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +84,8 @@ def plan(cfg: Config) -> Plan:
 
 def done(cfg: Config, key: str) -> bool:
     """Whether the configured cell's images and report are there, made by exactly this plan."""
-    report = paths.sample_report(cfg, ".json")
-    whole = (paths.samples(cfg) / "samples.npy").is_file() and report.is_file()
-    return whole and files.read_json(report).get("key") == key
+    images = paths.samples(cfg) / "samples.npy"
+    return images.is_file() and _made_under(key, paths.sample_report(cfg, ".json"))
 
 
 def measurement_key(cfg: Config, samples_sha256: str) -> str:
@@ -105,5 +104,27 @@ def measurement_key(cfg: Config, samples_sha256: str) -> str:
 
 def measured(cfg: Config, key: str) -> bool:
     """Whether the configured cell's numbers are there, found in exactly this way."""
-    report = paths.cell_report(cfg)
+    return _made_under(key, paths.cell_report(cfg))
+
+
+def reconstruction_key(cfg: Config) -> str:
+    """The key of everything that the error of cell.steps steps depends on."""
+    parts = {
+        "trajectory": trajectory(cfg),
+        "n": cfg.reconstruct.n,
+        "batch_size": cfg.reconstruct.batch_size,
+        "test": files.read_json(paths.data(cfg) / "about.json")["files"]["test.npy"]["sha256"],
+        "weights": weights_report(cfg),
+        "diffusion": vars(cfg.diffusion),
+    }
+    return keys.key(parts, keys.RECONSTRUCTING_CODE)
+
+
+def reconstructed(cfg: Config, key: str) -> bool:
+    """Whether the error of cell.steps steps is there, found in exactly this way."""
+    picture = paths.reconstruct_report(cfg, ".png")
+    return picture.is_file() and _made_under(key, paths.reconstruct_report(cfg, ".json"))
+
+
+def _made_under(key: str, report: Path) -> bool:
     return report.is_file() and files.read_json(report).get("key") == key

@@ -26,6 +26,10 @@ MEASURING_CODE = (
     "cells", "classifier", "data", "device", "features", "inception", "intervals", "metrics",
     "neighbours", "schedule", "stages/evaluate", "unet", "weights",
 )  # fmt: skip
+RECONSTRUCTING_CODE = (
+    "cells", "data", "device", "images", "intervals", "metrics", "neighbours", "sampler",
+    "schedule", "stages/reconstruct", "unet", "weights",
+)  # fmt: skip
 
 
 def training_key(cfg: schema.Config, train_sha256: str) -> str:
