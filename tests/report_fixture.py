@@ -153,7 +153,7 @@ def imported(folder: Path, kind: str) -> None:
     about |= {f"{kind}_sha256": checksum, "seed": 0, "revision": "3da4b30"}
     write_json(folder / "train.json", about)
     made_of = {"kind": kind, "sha256": checksum, "trained_steps": None, "source": source}
-    for path in (folder / "samples").glob("*.json"):
+    for path in (*folder.glob("samples/*.json"), *folder.glob("reconstruct/*.json")):
         write_json(path, json.loads(path.read_text()) | {"weights": made_of})
 
 
@@ -171,6 +171,7 @@ def reconstruct(folder: Path, steps: int) -> None:
             "trajectory": {"spacing": "linear", "tau": [1], "repeats_dropped": 0},
             "scale": "[0,1]",
             "split": "test",
+            "weights": {"kind": "ema", "sha256": EMA, "trained_steps": 4000, "source": ""},
         },
     )
     picture(folder / "reconstruct" / f"S{steps}.png", 0.0, 1, rows=2)

@@ -344,15 +344,41 @@ def test_inception_weights_that_are_missing_broken_or_foreign_are_named(
     with pytest.raises(FileNotFoundError, match=rf"features\.weights: no file .*{FILE}"):
         Inception(str(tmp_path / "absent.pth"))
     broken = tmp_path / "broken.pth"
-    with weights.open("rb") as file:
-        broken.write_bytes(file.read(100_000))
-    with pytest.raises(ValueError, match=r"features\.weights: .*broken\.pth is broken"):
-        Inception(str(broken))
-    torch.save({"weight": torch.zeros(3)}, tmp_path / "foreign.pth")
-    with pytest.raises(ValueError, match=r"foreign\.pth holds other weights") as caught:
-        Inception(str(tmp_path / "foreign.pth"))
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 300
+    for content in (weights.read_bytes()[:100_000], b"", b"hello", b"<html>quota exceeded</html>"):
+        broken.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=r"^features\.weights: .*broken\.pth is broken"
+        ) as caught:
+            Inception(str(broken))
+        assert_one_line(caught.value)
+    for content in ({"weight": torch.zeros(3)}, [torch.zeros(3)], {1: torch.zeros(3)}):
+        torch.save(content, tmp_path / "foreign.pth")
+        with pytest.raises(ValueError, match=r"foreign\.pth holds other weights") as caught:
+            Inception(str(tmp_path / "foreign.pth"))
+        assert_one_line(caught.value)
+
+
+def assert_one_line(error: Exception) -> None:
+    assert "\n" not in str(error)
+    assert len(str(error)) < 400
+    assert "weights_only" not in str(error)  # torch's advice to load it unsafely
+
+
+def test_inception_weights_in_torchs_format_before_1_6(
+    inception: Inception, weights: Path, tmp_path: Path
+) -> None:
+    """The published file is of that format: not a zip, and torch cannot map it into memory."""
+    old = tmp_path / "old.pth"
+    state = torch.load(weights, weights_only=True)
+    torch.save(state, old, _use_new_zipfile_serialization=False)
+    assert old.read_bytes()[:2] != b"PK"
+    images = photographs(1, seed=0, power=1)
+    expected = extract(inception, images, 1, "cpu")
+    found = extract(Inception(str(old)), images, 1, "cpu")
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    old.write_bytes(old.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match=r"old\.pth is broken"):
+        Inception(str(old))
 
 
 def test_a_download_that_fails_says_what_to_put_where(

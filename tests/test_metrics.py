@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ddim import files, metrics, neighbours
+from ddim.images import squared_errors
 from ddim.metrics import Reference, fid, kid, measure, moments, precision_recall
 from ddim.schema import Evaluate
 
@@ -88,7 +90,6 @@ def test_moments_do_not_depend_on_the_blocks_they_are_summed_in() -> None:
     ("n", "m"), [(300, 400), (20, 400), (300, 20)], ids=["n, m > D", "n < D", "m < D"]
 )
 def test_fid_is_that_of_the_matrix_square_root_and_of_torch_fidelity(n: int, m: int) -> None:
-    import torch
     from scipy.linalg import sqrtm
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
@@ -108,7 +109,6 @@ def test_fid_is_that_of_the_matrix_square_root_and_of_torch_fidelity(n: int, m: 
 
 
 def test_fid_is_that_of_torchmetrics() -> None:
-    import torch
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     class Pixels(torch.nn.Module):
@@ -189,6 +189,19 @@ def test_the_memory_of_statistics_does_not_grow_with_the_number_of_images(tmp_pa
     assert peak(20 * metrics.ROWS) < 1.1 * peak(4 * metrics.ROWS)
 
 
+def test_no_more_images_are_paired_than_the_metrics_own_paper_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generated, real = gaussian(150, 8, seed=1, spread=1.3), gaussian(300, 8, seed=2)
+    monkeypatch.setattr(neighbours, "MOST", 100)
+    kept = neighbours.some(real)
+    assert kept.shape == (100, 8)
+    assert (kept[0] == real[0]).all()
+    assert (kept[-1] == real[-1]).all()
+    few = precision_recall(generated, real, neighbours=3, radii=neighbours.radii(kept, 3))
+    assert few == precision_recall(neighbours.some(generated), kept, neighbours=3)
+
+
 def itself(features: np.ndarray) -> np.ndarray:
     """A head whose logits are the features."""
     return features
@@ -206,33 +219,27 @@ def test_inception_score_is_the_number_of_classes_seen_with_certainty() -> None:
 
 def test_reconstruction_error_is_on_the_unit_scale() -> None:
     """Off by 0.2 on [-1,1] is off by 0.1 on [0,1]: 0.01 per dimension."""
-    images = np.random.default_rng(0).uniform(-1, 1, (6, 1, 4, 4)).astype(np.float32)
-    found = metrics.reconstruction_error(images, images + np.float32(0.2))
+    images = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (6, 1, 4, 4)))
+    found = metrics.reconstruction_error(squared_errors(images, images + 0.2))
     assert found.value == pytest.approx(0.01, rel=1e-5)
     np.testing.assert_allclose(found.interval, 0.01, rtol=1e-4)
 
 
 def test_reconstruction_interval_is_over_images() -> None:
-    off = np.array([0.2, 0.4], np.float32).reshape(2, 1, 1, 1) * np.ones((2, 3, 2, 2), np.float32)
-    value, (low, high) = metrics.reconstruction_error(np.zeros_like(off), off)
+    off = torch.tensor([0.2, 0.4]).reshape(2, 1, 1, 1) * torch.ones(2, 3, 2, 2)
+    value, (low, high) = metrics.reconstruction_error(squared_errors(torch.zeros_like(off), off))
     assert value == pytest.approx(0.025)
     assert high == pytest.approx(0.025 + 1.96 * 0.015, rel=1e-3)
     assert low == 0  # 0.025 - 0.0294, and no error is negative
 
 
 @pytest.mark.parametrize(
-    ("originals", "decoded", "message"),
-    [
-        (np.zeros((4, 2)), np.zeros((3, 2)), "pairs"),
-        (np.zeros((1, 2)), np.zeros((1, 2)), "reconstruct.n"),
-        (np.zeros((2, 2)), np.full((2, 2), np.nan), "not finite"),
-    ],
+    ("squared", "message"),
+    [(np.zeros(1), r"reconstruct\.n must be at least 2"), (np.array([0, np.nan]), "not finite")],
 )
-def test_reconstruction_error_refuses(
-    originals: np.ndarray, decoded: np.ndarray, message: str
-) -> None:
+def test_reconstruction_error_refuses(squared: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        metrics.reconstruction_error(originals, decoded)
+        metrics.reconstruction_error(squared)
 
 
 # What an interval promises

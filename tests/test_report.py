@@ -59,8 +59,8 @@ def published(
     cfg = fabricate.config(f"experiment={name}", *rows, *overrides)
     fabricate.experiment(folder, cfg)
     about = json.loads((folder / "protocol.json").read_text())
-    about["data"] |= {"name": name, "train_n": 50000}
-    about["reference"]["n"] = 50000
+    about["data"] |= {"name": name, "train_n": paper.TRAIN_N[name]}
+    about["reference"]["n"] = paper.TRAIN_N[name]
     about["features"] |= {"name": "inception", "sha256": "6726825d" + "0" * 56}
     fabricate.write_json(folder / "protocol.json", about)
     trained = json.loads((folder / "train.json").read_text())
@@ -203,6 +203,14 @@ def change(results: cells.Results, what: str) -> cells.Results:
             about["reference"]["split"] = "test"
         case "part of the reference":
             about["reference"]["n"] = 49000
+        case "part of the data":
+            about["data"]["train_n"] = about["reference"]["n"] = 297
+        case "batch size":
+            train = replace(results.cfg.train, batch_size=64)
+            results = replace(results, cfg=replace(results.cfg, train=train))
+        case "flips":
+            data = replace(results.cfg.data, flip=False)
+            results = replace(results, cfg=replace(results.cfg, data=data))
         case "training":
             results = replace(results, training={**results.training, "steps": 799_999})
         case "network" | "image size":
@@ -217,11 +225,16 @@ def change(results: cells.Results, what: str) -> cells.Results:
             cell = replace(cell, sampled=replace(cell.sampled, kind="raw"))
         case "clipped":
             cell = replace(cell, sampled=replace(cell.sampled, clip_x0=True))
+        case "sigma-hat not clipped":
+            key = next(key for key in results.cells if key.eta == "hat")
+            cell = results.cells[key]
+            cell = replace(cell, sampled=replace(cell.sampled, clip_x0=False))
     return replace(results, protocol=about, cells={**results.cells, key: cell})
 
 
-EXPERIMENT = ("note", "data", "features", "inception", "reference", "part of the reference")
-NETWORK = ("training", "network", "image size")
+REFERENCE = ("reference", "part of the reference", "part of the data")
+EXPERIMENT = ("note", "data", "features", "inception", *REFERENCE)
+NETWORK = ("training", "batch size", "flips", "network", "image size")
 
 
 @pytest.mark.parametrize("what", [*EXPERIMENT, *NETWORK])
@@ -238,6 +251,8 @@ def test_one_deviation_of_the_experiment_hides_every_value_of_the_paper(tmp_path
     ("what", "said"),
     [
         ("training", "trained for 799,999 steps, not 800,000"),
+        ("batch size", "the training is not the paper's (batch size 64, not 128)"),
+        ("flips", "the training is not the paper's (flips False, not True)"),
         ("network", "the network is not the paper's (channels 64, not 128)"),
         ("image size", "the network is not the paper's (image_size 64, not 32)"),
     ],
@@ -253,7 +268,8 @@ def test_imported_weights_may_stand_beside_the_paper(tmp_path):
     folder = tmp_path / "reports" / "cifar10"
     cfg = published(folder).cfg
     fabricate.imported(folder, "ema")
-    assert comparable.why_not(cells.load(cfg, folder)) == []
+    for settings in (cfg, replace(cfg, train=replace(cfg.train, batch_size=1))):  # nothing trained
+        assert comparable.why_not(cells.load(settings, folder)) == []
 
 
 @pytest.mark.parametrize("name", sorted(paper.NETWORK))
@@ -275,13 +291,13 @@ def test_the_caption_of_table_3_is_told_only_where_comparable(tmp_path):
     assert "7.89" not in " ".join(other.notes)
 
 
-@pytest.mark.parametrize("what", ["n", "trajectory", "raw", "clipped"])
+@pytest.mark.parametrize("what", ["n", "trajectory", "raw", "clipped", "sigma-hat not clipped"])
 def test_one_deviation_of_a_cell_hides_the_paper_there_only(tmp_path, what):
     results = change(published(tmp_path / "reports" / "cifar10"), what)
     table = tables.quality(results, FID)
     assert table is not None
-    shown = [bool(value.paper) for row in table.rows for value in row.values]
-    assert shown == [False, True, True, True]
+    hidden = [row.key for row in table.rows for value in row.values if not value.paper]
+    assert hidden == ["etahat" if "sigma-hat" in what else "eta0.0"]
     assert "Some cells are not comparable" in tables.comparison(results)
 
 
@@ -298,7 +314,9 @@ def test_table_2_stands_beside_the_paper_only_for_the_whole_test_split(tmp_path)
     results = published(tmp_path / "reports" / "cifar10")
     column = results.reconstruct[10]
     assert comparable.paper_reconstruction(results, column) is None  # n = 128
-    assert comparable.paper_reconstruction(results, replace(column, n=10000)) == 0.014
+    whole = replace(column, n=10000)
+    assert comparable.paper_reconstruction(results, whole) == 0.014
+    assert comparable.paper_reconstruction(results, replace(whole, kind="raw")) is None
 
 
 # Estimates
@@ -370,7 +388,12 @@ def test_sigma_hat_is_judged_by_the_numbers(hat, said):
 
 def test_the_first_row_is_judged_by_the_numbers():
     better, worse = (grid_of({"0.0": row}) for row in ([8, 4], [4, 8]))
-    assert "gets better with every" in findings.more_steps(better, [10, 100], ["0.0"])
+    said = findings.more_steps(better, [10, 100], ["0.0"])
+    assert "gets better with every" in said
+    assert "more than the intervals; of the 1 changes from one S to the next, 0 are within" in said
+    doubtful = findings.more_steps(grid_of({"0.0": [8, 4]}, half=3), [10, 100], ["0.0"])
+    assert "no more than the intervals; of the 1 changes" in doubtful
+    assert "1 are within them" in doubtful
     assert "does not get better" in findings.more_steps(worse, [10, 100], ["0.0"])
     near = grid_of({"0.0": [4, 4.1]})
     assert "within their intervals" in findings.more_steps(near, [10, 100], ["0.0"])
@@ -386,7 +409,12 @@ def test_the_reconstruction_is_judged_by_the_numbers():
 def test_each_column_names_its_best_row():
     values = grid_of({"0.0": [8, 4], "hat": [90, 3]})
     said = findings.best_rows(values, [10, 100], ["0.0", "hat"])
-    assert said == "The best FID is that of η = 0.0 at S = 10 and σ̂ at S = 100."
+    assert said == (
+        "The best FID is that of η = 0.0 at S = 10 and σ̂ at S = 100; it beats every other row by "
+        "more than the intervals at S = 10 and 100."
+    )
+    values[100, "hat"] = _estimate(3, half=2)
+    assert findings.best_rows(values, [10, 100], ["0.0", "hat"]).endswith("intervals at S = 10.")
 
 
 def test_a_protocol_that_varies_names_rows_columns_or_cells():
@@ -428,6 +456,21 @@ def test_csv_holds_full_numbers_in_the_papers_layout(built):
     assert len(points) == 25
     assert {point["n"] for point in points} == {"360"}
     assert float(points[0]["low"]) == pytest.approx(0.94 * float(points[0]["fid"]))
+
+
+def test_every_cell_has_a_row_with_its_intervals(tmp_path):
+    folder = tmp_path / "reports" / "digits"
+    cfg = fabricate.experiment(folder, fabricate.config(*SMALL, "sweep.seeds=[0,1]"))
+    build.build(cells.load(cfg, folder))
+    rows = list(csv.DictReader((folder / "tables" / "cells.csv").open(encoding="utf-8")))
+    assert len(rows) == 2 * 2 * 2
+    one = next(r for r in rows if (r["S"], r["eta"], r["seed"]) == ("10", "hat", "0"))
+    fid = fabricate.fid(10, "hat")
+    assert [float(one[key]) for key in ("FID", "FID low", "FID high")] == pytest.approx(
+        [fid, 0.94 * fid, 1.06 * fid]
+    )
+    assert float(one["KID high"]) == pytest.approx(1.1 * fid / 2000)
+    assert one["inception score"] == ""  # not taken
 
 
 def test_latex_is_balanced_and_regular(built):
@@ -543,6 +586,19 @@ def test_the_command_to_compose_names_a_file_that_exists(small, name, file):
     lines = commands(cells.load(fabricate.config(*SMALL, f"name={name}"), folder))
     composed = [line for line in lines if "ddim.compose" in line]
     assert composed == ([f"python -m ddim.compose experiment={file}"] if file else [])
+
+
+def test_the_preparation_says_which_files_were_left_out_if_any_were(small):
+    folder, cfg = small
+    about = json.loads((folder / "protocol.json").read_text())
+    about["data"] |= {"split": "2 of 8 images held out", "crop": "centre 8x8"}
+    fabricate.write_json(folder / "protocol.json", about)
+    page = markdown.render(content.document(cells.load(cfg, folder)))
+    assert "Preparation of the data: split 2 of 8 images held out; crop centre 8x8\n" in page
+    about["data"]["left_out"] = "500 files of other kinds (500 .heic)"
+    fabricate.write_json(folder / "protocol.json", about)
+    page = markdown.render(content.document(cells.load(cfg, folder)))
+    assert "; crop centre 8x8; left out 500 files of other kinds (500 .heic)\n" in page
 
 
 def test_the_stage_ends_with_the_path_and_needs_no_torch(tmp_path):

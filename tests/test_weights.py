@@ -4,6 +4,7 @@ import copy
 import json
 import re
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,9 +13,12 @@ import safetensors.torch
 import torch
 from test_unet import TINY, randomised, tiny
 
-from ddim import export, files, published, weights
+from ddim import compose, export, files, paths, published, weights
+from ddim.errors import one_line
 from ddim.sampler import sample
 from ddim.schedule import alpha_bar, trajectory
+from ddim.schema import checked
+from ddim.stages import train
 from ddim.unet import UNet
 
 INFO = {
@@ -160,9 +164,19 @@ def reads(path: Path, kind: str = "ema", arguments: dict = TINY, **options: obje
     return published.import_published(path, arguments=arguments, kind=kind, cache=cache, **options)
 
 
-def test_a_state_dict_is_taken_as_it_is(tmp_path):
+# torch wrote no zip files before 1.6, of July 2020: published weights may be either.
+FORMATS = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before-1.6"])
+
+
+def save_as(content: object, path: Path, zipped: bool) -> None:
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    assert (path.read_bytes()[:2] == b"PK") == zipped
+
+
+@FORMATS
+def test_a_state_dict_is_taken_as_it_is(tmp_path, zipped):
     unet = randomised(tiny())
-    torch.save(unet.state_dict(), tmp_path / "ema_digits.ckpt")
+    save_as(unet.state_dict(), tmp_path / "ema_digits.ckpt", zipped)
     assert same(reads(tmp_path / "ema_digits.ckpt"), unet)
 
 
@@ -202,9 +216,10 @@ def training_states(raw: UNet, ema: UNet) -> list:
     return [parallel, optimizer.state_dict(), 3, 500_000, dict(ema.named_parameters())]
 
 
-def test_the_training_list_holds_raw_and_ema_weights(tmp_path):
+@FORMATS
+def test_the_training_list_holds_raw_and_ema_weights(tmp_path, zipped):
     raw, ema = randomised(tiny()), tiny()
-    torch.save(training_states(raw, ema), tmp_path / "ckpt.pth")
+    save_as(training_states(raw, ema), tmp_path / "ckpt.pth", zipped)
     assert same(reads(tmp_path / "ckpt.pth", "ema"), ema)
     assert same(reads(tmp_path / "ckpt.pth", "raw"), raw)
     torch.save(training_states(raw, ema)[:4], tmp_path / "ckpt.pth")
@@ -228,16 +243,60 @@ def test_checkpoints_that_are_refused(tmp_path):
     torch.save({"model": state}, path)
     with pytest.raises(ValueError, match=r"w.ckpt holds neither a state dict nor"):
         reads(path)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match=r"w.ckpt is no PyTorch checkpoint"):
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", b"<html>quota exceeded</html>", b"\x80\x02", b"PK\x03\x04"],
+    ids=["empty", "text", "page", "pickle", "zip"],
+)
+@pytest.mark.parametrize("name", ["w.ckpt", published.WEIGHTS])
+def test_a_file_that_is_no_checkpoint_is_named_in_one_line(tmp_path, content, name):
+    write_diffusers(tmp_path, randomised(tiny()))
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"^train.import_from: .*{name} is .*no \w+") as caught:
+        reads(tmp_path / name)
+    line = one_line(caught.value)
+    assert line.count(name) == 1
+    assert len(line.replace(str(tmp_path), "")) < 200
+
+
+@FORMATS
+def test_a_checkpoint_that_is_cut_short_is_named(tmp_path, zipped):
+    path = tmp_path / "w.ckpt"
+    save_as(randomised(tiny()).state_dict(), path, zipped)
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match=r"^train.import_from: .*w.ckpt is no PyTorch checkpoint"):
         reads(path)
 
 
-def test_no_code_in_a_checkpoint_runs(tmp_path):
-    torch.save({"conv_in.weight": Trap(tmp_path / "ran")}, tmp_path / "w.ckpt")
-    with pytest.raises(ValueError, match=r"w.ckpt is no PyTorch checkpoint of plain tensors"):
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    unet = randomised(tiny())
+    with torch.no_grad():
+        unet.up[1].block[0].conv1.bias[3] = value
+    torch.save(unet.state_dict(), tmp_path / "w.ckpt")
+    with pytest.raises(
+        ValueError,
+        match=r"^train.import_from: .*w.ckpt: the tensor up.1.block.0.conv1.bias holds NaN or inf",
+    ):
+        reads(tmp_path / "w.ckpt")
+    theirs = "up_blocks.0.resnets.0.conv1.bias"
+    with pytest.raises(
+        ValueError, match=rf"^train.import_from: .*{published.WEIGHTS}: the tensor {theirs} holds"
+    ):
+        reads(write_diffusers(tmp_path / "unet", unet))
+
+
+@FORMATS
+def test_no_code_in_a_checkpoint_runs(tmp_path, zipped):
+    save_as({"conv_in.weight": Trap(tmp_path / "ran")}, tmp_path / "w.ckpt", zipped)
+    with pytest.raises(
+        ValueError, match=r"w.ckpt is no PyTorch checkpoint of plain tensors \(.*Unsupported global"
+    ) as caught:
         reads(tmp_path / "w.ckpt")
     assert not (tmp_path / "ran").exists()
+    assert "weights_only" not in one_line(caught.value)  # torch's hint at how to let it run
 
 
 class Trap:
@@ -293,6 +352,26 @@ def test_downloads_are_kept_only_when_right(tmp_path):
         get(sha256)
 
 
+def test_the_stage_keeps_downloads_apart_from_the_images(tmp_path, monkeypatch):
+    """data.root may be a zip, or a folder in which every file is taken for an image."""
+    unet, source = randomised(tiny()), tmp_path / "w.ckpt"
+    torch.save(unet.state_dict(), source)
+    sha256 = files.sha256(source)
+    archive = tmp_path / "images.zip"
+    archive.write_bytes(b"PK")
+    shutil.copytree(Path(__file__).parent.parent / "conf", tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    changes = {"data.root": archive, "train.import_from": source.as_uri()}
+    changes |= {"train.import_sha256": sha256, "model.dropout": TINY["dropout"]}
+    changes |= {f"model.{key}": TINY[key] for key in ("channels", "multipliers", "blocks")}
+    changes |= {f"model.{key}": TINY[key] for key in ("attention", "groups")}
+    cfg = checked(compose.build([f"{key}={value}" for key, value in changes.items()]))
+    train.run(cfg)
+    assert same(weights.load(paths.weights(cfg) / "ema.safetensors")[0], unet)
+    assert (tmp_path / "data" / "weights" / sha256[:16] / "w.ckpt").is_file()
+    assert archive.read_bytes() == b"PK"
+
+
 # --- diffusers -----------------------------------------------------------------------------------
 
 
@@ -327,10 +406,11 @@ def their_network(diffusers, arguments: dict):
 
 @pytest.mark.parametrize(
     "arguments",
-    [TINY, {**TINY, "attention": [8], "multipliers": [1, 2, 3], "blocks": 3}],
-    ids=["tiny", "odd"],
+    [TINY, {**TINY, "attention": [8], "multipliers": [1, 2, 3], "blocks": 3}, CIFAR10],
+    ids=["tiny", "odd", "cifar10"],
 )
 def test_diffusers_network_and_ours_agree_both_ways(diffusers, tmp_path, arguments):
+    """Their folder is read as our network, and that is exported as a folder that is theirs."""
     theirs = their_network(diffusers, arguments)
     theirs.save_pretrained(tmp_path / "unet")
     sha256 = files.sha256(tmp_path / "unet" / published.WEIGHTS)
@@ -344,23 +424,13 @@ def test_diffusers_network_and_ours_agree_both_ways(diffusers, tmp_path, argumen
         torch.testing.assert_close(eps, their_eps, atol=1e-5, rtol=1e-5)
         assert (theirs(x, t).sample - eps).abs().max() > 1e-4  # the other count of t is seen
 
-    back = published.to_diffusers(ours.state_dict(), levels=len(arguments["multipliers"]))
-    state = theirs.state_dict()
-    assert set(back) == set(state)
-    assert all(torch.equal(back[name], state[name]) for name in state)
-
-
-def test_cifar10s_network_is_diffusers(diffusers):
-    theirs = their_network(diffusers, CIFAR10)
-    names = published.diffusers_names(CIFAR10)
-    state = theirs.state_dict()
-    with torch.device("meta"):
-        shapes = {n: t.shape for n, t in UNet(**CIFAR10).state_dict().items()}
-    mine = {name: state[names[name]].reshape(shape) for name, shape in shapes.items()}
-    ours = weights.fit(CIFAR10, mine, Path("memory"))
-    x, t = torch.randn(1, 3, 32, 32), torch.tensor([250])
+    write_diffusers(tmp_path / "back", ours)
+    back = diffusers.UNet2DModel.from_pretrained(tmp_path / "back").eval()
     with torch.no_grad():
-        torch.testing.assert_close(ours(x, t), theirs(x, t - 1).sample, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(back(x, t - 1).sample, eps, atol=1e-5, rtol=1e-5)
+    state = theirs.state_dict()
+    assert set(back.state_dict()) == set(state)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in back.state_dict().items())
 
 
 def write_diffusers(folder: Path, unet: UNet, **changes: object) -> Path:
@@ -404,7 +474,7 @@ def test_attention_names_before_diffusers_015(tmp_path):
 )
 def test_diffusers_settings_of_another_network(tmp_path, changes, message):
     path = write_diffusers(tmp_path / "unet", randomised(tiny()), **changes)
-    with pytest.raises(ValueError, match=rf"config.json: {message}"):
+    with pytest.raises(ValueError, match=rf"^train.import_from: .*config.json: {message}"):
         reads(path)
 
 
@@ -425,11 +495,21 @@ def test_diffusers_folders_that_are_refused(tmp_path):
     safetensors.torch.save_file({**tensors, "class_embedding.weight": torch.zeros(10, 64)}, path)
     with pytest.raises(ValueError, match=r"has the tensor class_embedding.weight, which"):
         reads(path)
-    (tmp_path / "unet" / published.CONFIG).write_text("<html>")
-    with pytest.raises(ValueError, match=r"config.json is no JSON"):
+    safetensors.torch.save_file({**tensors, "attentions": torch.zeros(1)}, path)
+    with pytest.raises(ValueError, match=r"has the tensor attentions, which"):
         reads(path)
-    (tmp_path / "unet" / published.CONFIG).unlink()
-    with pytest.raises(FileNotFoundError, match=r"there is no .*config.json"):
+    config = tmp_path / "unet" / published.CONFIG
+    config.write_text("<html>")
+    with pytest.raises(ValueError, match=r"^train.import_from: .*config.json is no JSON"):
+        reads(path)
+    for text in ("[1]", "null"):
+        config.write_text(text)
+        with pytest.raises(
+            ValueError, match=r"^train.import_from: .*config.json must hold .*a JSON object, got"
+        ):
+            reads(path)
+    config.unlink()
+    with pytest.raises(FileNotFoundError, match=r"^train.import_from: there is no .*config.json"):
         reads(path)
 
 

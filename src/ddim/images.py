@@ -1,4 +1,4 @@
-"""Owner of uint8 <-> [-1, 1], and of how images become pictures: grids, PNG, animations.
+"""Owner of uint8 <-> [-1, 1] <-> [0, 1], and of how images become pictures: grids, animations.
 
 The U-Net and the samplers see float images on [-1, 1]; files, feature extractors and people see
 uint8. (Extractors scale their own input: an edit here leaves the reference's features alone.)
@@ -44,6 +44,16 @@ def to_float(images: Tensor) -> Tensor:
     if images.dtype != torch.uint8:
         raise ValueError(f"to_float takes uint8 images, got {images.dtype}")
     return images.float() / HALF - 1
+
+
+def squared_errors(x: Tensor, y: Tensor) -> np.ndarray:
+    """Of each pair of images [N,...] on [-1, 1]: the mean squared error on the [0, 1] scale, [N].
+
+    Table 2's scale: a difference there is half of that on [-1, 1], hence the quarter.
+    """
+    assert x.shape == y.shape, (x.shape, y.shape)
+    squared = (x.double() - y.double()).square() / 4
+    return np.asarray(squared.flatten(1).mean(1).numpy())
 
 
 def grid(images: np.ndarray, columns: int, pad: int = 2, scale: int = 1) -> Image.Image:

@@ -3,7 +3,7 @@
 Owns where its weights come from and what is said when they are missing or are not its weights.
 """
 
-import pickle
+import textwrap
 from pathlib import Path
 
 import torch
@@ -39,7 +39,7 @@ class Inception(nn.Module):
             self.network = FeatureExtractorInceptionV3(
                 "inception-v3-compat", [LAYER], feature_extractor_weights_path=str(path)
             )
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, AttributeError) as error:  # others, or none by name
             first = " ".join(str(error).split())[:120]
             raise ValueError(f"features.weights: {path} holds other weights: {first}...") from None
 
@@ -76,7 +76,8 @@ def _downloaded() -> Path:
 def _check(path: Path) -> str:
     """The file's sha256, after a look that it is whole and holds plain tensors only.
 
-    torch-fidelity loads it with pickle's full powers, which a foreign file must not get.
+    torch-fidelity loads it with pickle's full powers, which a foreign file must not get. Read
+    whole, 95 MB: the published file is of torch's format before 1.6, which cannot be mapped.
     """
     if not path.is_file():
         raise FileNotFoundError(
@@ -84,8 +85,11 @@ def _check(path: Path) -> str:
             "let it be downloaded"
         )
     try:
-        torch.load(path, map_location="meta", mmap=True, weights_only=True)
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        first = str(error).split("\n", 1)[0]
-        raise ValueError(f"features.weights: {path} is broken or no weights: {first}") from None
+        torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # bytes that are no weights make torch raise nearly anything
+        said = str(error).rpartition("WeightsUnpickler error:")[2]  # before it, torch's own advice
+        text = f"{type(error).__name__}: {said}"
+        reason = textwrap.shorten(text, 80, placeholder=" ...").rstrip(":")
+        what = f"{path} is broken or no weights ({reason})"
+        raise ValueError(f"features.weights: {what}; expected torch-fidelity's {FILE}") from None
     return sha256(path)

@@ -95,8 +95,8 @@ def measure(
         reference: features float32 [m,D] of the reference images.
         evaluate: the configured details.
         seed: of KID's subsets and the Inception score's split.
-        statistics, radii: Reference.of(reference) and ddim.neighbours.radii of it, where they are
-            at hand.
+        statistics, radii: Reference.of(reference) and the radii of ddim.neighbours.some of it,
+            where they are at hand.
         head: gives the logits of features; None leaves out the Inception score.
         device: where distances between features are computed.
 
@@ -209,9 +209,11 @@ def precision_recall(
 ) -> tuple[float, float]:
     """Share of generated images within the reference's k-nearest-neighbour balls, and vice versa.
 
-    Kynkaanniemi et al. 2019. `radii` are the reference's (ddim.neighbours), where they are at hand.
+    Kynkaanniemi et al. 2019, with at most 50,000 images on either side (ddim.neighbours.some).
+    `radii` are those of the reference's images, where they are at hand.
     """
     _check(generated, reference)
+    generated, reference = balls.some(generated), balls.some(reference)
     smallest = min(len(generated), len(reference))
     if neighbours >= smallest:
         raise ValueError(
@@ -247,18 +249,12 @@ def inception_score(features: np.ndarray, head: Head, *, seed: int) -> float:
     return float(np.mean(scores))
 
 
-def reconstruction_error(originals: np.ndarray, decoded: np.ndarray) -> Estimate:
-    """Table 2: mean squared error per dimension on the [0,1] scale, of images [N,...] in [-1,1].
-
-    A difference on [0,1] is half of that on [-1,1]: hence the quarter. The interval is over images.
-    """
-    if originals.shape != decoded.shape or len(originals) < 2:
+def reconstruction_error(squared: np.ndarray) -> Estimate:
+    """Table 2: the mean of ddim.images.squared_errors [N], and its interval over images."""
+    if len(squared) < 2:
         raise ValueError(
-            f"the reconstruction error needs pairs of images and at least 2 of them "
-            f"(reconstruct.n), got {originals.shape} and {decoded.shape}"
+            f"reconstruct.n must be at least 2, for an interval over images; got {len(squared)}"
         )
-    difference = originals.astype(np.float64) - decoded
-    squared = np.square(difference).reshape(len(difference), -1).mean(1) / 4
     if not np.isfinite(squared).all():
         raise ValueError("the decoded images are not finite: check train and its weights")
     error = squared.std(ddof=1) / len(squared) ** 0.5

@@ -1,7 +1,8 @@
 """Where everything lies: the one home of folder and file names. Imports nothing heavy.
 
 out/<name>/ is git-ignored and cached by DVC; reports/<name>/ is committed; work/ holds what a
-killed run needs to go on, and may be deleted at any time.
+killed run needs to go on, and may be deleted at any time; data/weights/ is git-ignored and keeps
+downloaded weights.
 """
 
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 from ddim.schema import Cell, Config
 
 WORK = Path("work")
+
+# Never under data.root, which may be a zip, or a folder whose every image is data.
+DOWNLOADED_WEIGHTS = Path("data") / "weights"
 
 
 def out(cfg: Config) -> Path:

@@ -6,8 +6,8 @@ Published weights are read with torch's safe loader or as safetensors: no code i
 
 import http.client
 import json
-import pickle
 import shutil
+import textwrap
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -51,10 +51,22 @@ def import_published(
         what = f"the SHA-256 of {source} (64 hexadecimal digits)"
         raise ValueError(f"train.import_sha256 must be {what}, got {sha256}")
     path = fetch(str(source), sha256=sha256, cache=cache)
-    if path.suffix != ".safetensors":
-        return weights.fit(arguments, read_checkpoint(path, kind=kind), path)
-    check_diffusers_config(path.with_name(CONFIG), arguments)
-    return weights.fit(arguments, read_diffusers(path), path, diffusers_names(arguments))
+    if path.suffix == ".safetensors":
+        check_diffusers_config(path.with_name(CONFIG), arguments)
+        tensors, names = read_diffusers(path), diffusers_names(arguments)
+    else:
+        tensors, names = read_checkpoint(path, kind=kind), {}
+    unet = weights.fit(arguments, tensors, path, names)
+    _check_finite(unet, path, names)
+    return unet
+
+
+def _check_finite(unet: UNet, path: Path, names: Mapping[str, str]) -> None:
+    """Raise ValueError naming the first tensor, as the file does, that makes every image NaN."""
+    for name, tensor in unet.state_dict().items():
+        if not tensor.isfinite().all():
+            what = f"{path}: the tensor {names.get(name, name)} holds NaN or infinite values"
+            raise ValueError(f"train.import_from: {what}, weights must be finite in float32")
 
 
 # --- fetching ------------------------------------------------------------------------------------
@@ -122,19 +134,27 @@ def read_checkpoint(path: Path, *, kind: str) -> dict[str, Tensor]:
     [raw state dict, optimizer, epoch, step, EMA state dict if kept], of which `kind` chooses.
     """
     try:
+        # Not mmap=True: files of 2020 may be of torch's format before 1.6, which it refuses.
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path} is no PyTorch checkpoint of plain tensors ({reason})") from error
+    except Exception as error:  # bytes that are no checkpoint make torch raise nearly anything
+        what = f"{path} is no PyTorch checkpoint of plain tensors ({_reason(error)})"
+        raise ValueError(f"train.import_from: {what}") from None
     if isinstance(found, list | tuple):
         if kind == "ema" and len(found) < 5:
             raise ValueError(f"{path} holds no EMA weights: set train.import_weights=raw")
         found = (found[-1] if kind == "ema" else found[0]) if found else None
     tensors = isinstance(found, Mapping) and all(isinstance(v, Tensor) for v in found.values())
     if not tensors or not found:
-        raise ValueError(f"{path} holds neither a state dict nor the paper's code's list of them")
+        what = f"{path} holds neither a state dict nor the paper's code's list of them"
+        raise ValueError(f"train.import_from: {what}")
     # DataParallel, under which that code trains, puts a prefix before every name.
     return {str(name).removeprefix("module."): tensor for name, tensor in found.items()}
+
+
+def _reason(error: Exception) -> str:
+    """One short line; of the safe loader's page, what it refused and not how to switch it off."""
+    said = str(error).rpartition("WeightsUnpickler error:")[2]
+    return textwrap.shorten(f"{type(error).__name__}: {said}", 100, placeholder=" ...").rstrip(":")
 
 
 # --- diffusers -----------------------------------------------------------------------------------
@@ -196,18 +216,23 @@ DIFFUSERS_DEFAULTS = {
 def check_diffusers_config(path: Path, arguments: Mapping[str, Any]) -> None:
     """Raise ValueError naming the first setting in which config.json is another network."""
     if not path.is_file():
-        raise FileNotFoundError(f"there is no {path}: diffusers keeps it beside {WEIGHTS}")
+        what = f"there is no {path}: diffusers keeps it beside {WEIGHTS}"
+        raise FileNotFoundError(f"train.import_from: {what}")
     try:
         config = json.loads(path.read_text())
     except ValueError as error:
-        raise ValueError(f"{path} is no JSON ({error})") from error
+        raise ValueError(f"train.import_from: {path} is no JSON ({error})") from error
+    if not isinstance(config, dict):
+        what = f"{path} must hold UNet2DModel's settings as a JSON object, got {config!r:.40}"
+        raise ValueError(f"train.import_from: {what}")
     for key, need in diffusers_config(arguments).items():
         got = config.get(key, DIFFUSERS_DEFAULTS.get(key, need))
         if key == "dropout" or got == need or (key == "sample_size" and got is None):
             continue  # dropout changes training only; convolutions do not know their image's size
         if key == "attention_head_dim" and _one_head(got, arguments):
             continue
-        raise ValueError(f"{path}: {key} is {got!r}, the network of `model` has {need!r}")
+        what = f"{path}: {key} is {got!r}, the network of `model` has {need!r}"
+        raise ValueError(f"train.import_from: {what}")
 
 
 def _one_head(head: Any, arguments: Mapping[str, Any]) -> bool:
@@ -266,10 +291,15 @@ def read_diffusers(path: Path) -> dict[str, Tensor]:
 
     The attention's projections, matrices there, get the shape of our 1x1 convolutions.
     """
+    try:
+        found, _ = weights.read(path)
+    except ValueError as error:
+        raise ValueError(f"train.import_from: {error}") from None
     tensors = {}
-    for name, tensor in weights.read(path)[0].items():
-        *parents, layer, kind = name.split(".")
-        if "attentions" in parents:
+    for name, tensor in found.items():
+        parts = name.split(".")
+        if "attentions" in parts[:-2]:
+            *parents, layer, kind = parts
             name = ".".join([*parents, OLD_ATTENTION.get(layer, layer), kind])
             tensor = tensor[..., None, None] if kind == "weight" and tensor.ndim == 2 else tensor
         tensors[name] = tensor

@@ -20,19 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 from ddim import compose, files, paths, tracking
 from ddim.errors import USER_ERRORS, one_line
-from ddim.report import cells, content
-from ddim.report.cells import Cell, Results, Section
+from ddim.report import cells, content, tables
+from ddim.report.cells import Results, Section
 from ddim.report.document import Document, Plot
 from ddim.schema import Config, WandbMode, as_dict
 
 if TYPE_CHECKING:
     import wandb
 
-COLUMNS = (
-    "S", "eta", "seed", "FID", "FID low", "FID high", "KID", "KID low", "KID high", "precision",
-    "recall", "inception score", "images", "network evaluations", "seconds", "seconds per image",
-    "samples",
-)  # fmt: skip
+COLUMNS = (*tables.CELL, "samples")
 CHART = "charts/"  # the curves' keys start so
 
 
@@ -130,33 +126,13 @@ def _shown(results: Results, document: Document) -> dict[str, Any]:
 def _table(results: Results) -> Any:
     import wandb
 
-    rows = [(*_row(cell), _media(cell.sampled.picture)) for cell in results.cells.values()]
+    every = results.cells.values()
+    rows = [(*tables.cell_row(cell), _media(cell.sampled.picture)) for cell in every]
     taken = [i for i in range(len(COLUMNS)) if any(row[i] is not None for row in rows)]
     table = wandb.Table(columns=[COLUMNS[i] for i in taken])
     for row in rows:
         table.add_data(*(row[i] for i in taken))
     return table
-
-
-def _row(cell: Cell) -> tuple[Any, ...]:
-    """The cell's numbers, in the order of COLUMNS; None where a measure was not taken."""
-    key, found, made = cell.key, cell.measured, cell.sampled
-    return (
-        key.steps,
-        key.eta,
-        key.seed,
-        found.fid,
-        *found.fid_interval,
-        found.kid,
-        *found.kid_interval,
-        found.precision,
-        found.recall,
-        found.inception_score,
-        found.n_generated,
-        made.nfe,
-        made.seconds,
-        made.seconds_per_image,
-    )
 
 
 def _chart(plot: Plot) -> Any:

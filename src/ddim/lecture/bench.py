@@ -123,8 +123,3 @@ class Bench:
 def pixels(x: Tensor) -> np.ndarray:
     """uint8 images of x on [-1, 1]."""
     return to_uint8(x).cpu().numpy()
-
-
-def each_error(x: Tensor, y: Tensor) -> np.ndarray:
-    """Mean squared error per dimension on [0,1] (Table 2's scale) of each pair of images: [N]."""
-    return np.asarray((x.double() - y.double()).square().flatten(1).mean(1).numpy() / 4)

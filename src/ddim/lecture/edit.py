@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ddim import intervals
-from ddim.images import to_float
+from ddim.images import squared_errors, to_float
 from ddim.lecture import plots
-from ddim.lecture.bench import DRAWS, Bench, each_error, pixels
+from ddim.lecture.bench import DRAWS, Bench, pixels
 from ddim.lecture.section import Section
 
 CLAIM = "A unique latent makes an image editable: encode it, change the latent, decode."
@@ -78,7 +78,7 @@ def _judge(
     """[share seen as the target, low, high, share still seen as itself, change of the pixels]."""
     seen = bench.classify(pixels(moved))
     reached = intervals.of_share(int((seen == targets).sum()), len(seen))
-    return [*reached, float((seen == labels).mean()), float(each_error(moved, images).mean())]
+    return [*reached, float((seen == labels).mean()), float(squared_errors(moved, images).mean())]
 
 
 def _shares(rows: list[list], n: int, made: Section) -> None:

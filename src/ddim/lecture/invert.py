@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from ddim import intervals
+from ddim.images import squared_errors
 from ddim.lecture import plots, statistics
-from ddim.lecture.bench import DRAWS, Bench, each_error, pixels
+from ddim.lecture.bench import DRAWS, Bench, pixels
 from ddim.lecture.section import Rows, Section
 
 DDPM, DDIM = "DDPM", "DDIM"
@@ -47,7 +48,7 @@ def _round_trips(bench: Bench, images: Tensor, made: Section) -> None:
     for name, xs in latents.items():
         spread = float(xs.double().var(0).mean().sqrt())  # the variance is unbiased, std is not
         widest = float((xs - xs[0]).abs().max())
-        errors = np.mean([each_error(back, images) for back in decoded[name]], axis=0)
+        errors = np.mean([squared_errors(back, images) for back in decoded[name]], axis=0)
         rows.append([name, spread, widest, *intervals.of_mean(errors)])
     columns = ["encoder", "spread of the latents", "largest difference", "round-trip error"]
     title = f"{draws} encodings of each of {len(images)} held-out images (error: on [0, 1])"

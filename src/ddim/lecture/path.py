@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from ddim import images, intervals, sampler
+from ddim.images import squared_errors
 from ddim.lecture import plots
-from ddim.lecture.bench import PATHS, Bench, each_error, pixels
+from ddim.lecture.bench import PATHS, Bench, pixels
 from ddim.lecture.section import Section
 
 CLAIM = (
@@ -54,10 +55,10 @@ def _predictions(states: Sequence[sampler.State]) -> list[tuple[int, torch.Tenso
 def _errors(bench: Bench, states: Sequence[sampler.State], n: int, made: Section) -> None:
     """How near x0_hat is to the image that comes out, step by step."""
     x_0 = states[-1].x
-    unrelated = float(each_error(x_0, x_0.roll(1, dims=0)).mean())
+    unrelated = float(squared_errors(x_0, x_0.roll(1, dims=0)).mean())
     rows = []
     for t, _, x0_hat in _predictions(states):
-        mean, low, high = intervals.of_mean(each_error(x0_hat, x_0) / unrelated)
+        mean, low, high = intervals.of_mean(squared_errors(x0_hat, x_0) / unrelated)
         rows.append([t, mean, max(low, 0.0), high])
     root = float(bench.alpha_bar[states[0].t]) ** 0.5
     settled = next((t for t, mean, *_ in rows if mean <= SETTLED), rows[-1][0])

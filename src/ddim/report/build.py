@@ -19,7 +19,9 @@ def build(results: Results) -> Document:
     """
     document = content.document(results)
     folder = document.folder
-    _remove_others(folder, write_files(document) | _plots(document))
+    every = folder / "tables" / "cells.csv"
+    write_text(every, tables.cells_csv(results))
+    _remove_others(folder, write_files(document) | _plots(document) | {every})
     write_json(folder / "metrics.json", document.metrics)
     write_pages(document)
     return document

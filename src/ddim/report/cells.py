@@ -95,6 +95,7 @@ class Reconstructed:
     spacing: str
     scale: str
     split: str
+    kind: str  # of the weights: ema or raw
     picture: Path
 
 
@@ -320,6 +321,7 @@ def _reconstructed(folder: Path, steps: int) -> Reconstructed:
         spacing=str(record.get("trajectory.spacing")),
         scale=str(record.get("scale")),
         split=str(record.get("split")),
+        kind=str(record.get("weights.kind")),
         picture=_picture(folder / "reconstruct" / f"S{steps}.png", made_by),
     )
 

@@ -24,6 +24,11 @@ def _of_data(cfg: Config, protocol: dict[str, Any], known: dict[str, Any]) -> li
         reasons.append(f"the data is {data['name']}, the paper's is {cfg.table}")
     if data["note"]:
         reasons.append(f"the data is a variant ({data['note']})")
+    whole = paper.TRAIN_N.get(cfg.table or "", data["train_n"])
+    if data["train_n"] != whole:
+        reasons.append(
+            f"the training split has {count(data['train_n'])} images, not {count(whole)}"
+        )
     return reasons
 
 
@@ -45,7 +50,7 @@ def fid_of_experiment(results: Results) -> list[str]:
 
 
 def _of_network(results: Results) -> list[str]:
-    """The paper's chain and network, trained for as long as DDPM's or imported."""
+    """The paper's chain and network, trained as DDPM's or imported."""
     cfg, reasons = results.cfg, []
     if (cfg.diffusion.T, cfg.diffusion.beta_start, cfg.diffusion.beta_end) != (1000, 1e-4, 0.02):
         reasons.append("the noise schedule is not the paper's (T = 1000, beta from 1e-4 to 0.02)")
@@ -54,10 +59,26 @@ def _of_network(results: Results) -> list[str]:
     if differing := [key for key in network if network[key] != published[key]]:
         said = ", ".join(f"{key} {network[key]}, not {published[key]}" for key in differing)
         reasons.append(f"the network is not the paper's ({said})")
-    steps = results.training.get("steps")  # imported weights have none
+    steps = results.training.get("steps")
+    return reasons if steps is None else reasons + _of_training(cfg, steps)  # None: imported
+
+
+def _of_training(cfg: Config, steps: int) -> list[str]:
+    """The training is DDPM's; precision and warm-up are said in the report and asked of nobody."""
+    reasons = []
     needed = paper.STEPS.get(cfg.table or "", 0)
-    if steps is not None and steps < needed:
+    if steps < needed:
         reasons.append(f"the network was trained for {count(steps)} steps, not {count(needed)}")
+    recipe = {
+        "batch size": cfg.train.batch_size,
+        "learning rate": cfg.train.lr,
+        "flips": cfg.data.flip,
+        "EMA decay": cfg.train.ema_decay,
+    }
+    published = paper.RECIPE.get(cfg.table or "", recipe)
+    if differing := [key for key in recipe if recipe[key] != published[key]]:
+        said = ", ".join(f"{key} {recipe[key]}, not {published[key]}" for key in differing)
+        reasons.append(f"the training is not the paper's ({said})")
     return reasons
 
 
@@ -71,10 +92,16 @@ def fid_of_cell(results: Results, cell: Cell) -> list[str]:
     if made.spacing != spacing:
         reasons.append(f"the trajectory is {made.spacing}, not {spacing}")
     if made.kind != "ema":
-        reasons.append(f"the weights are {made.kind}, not EMA")
+        reasons.append(_not_ema(made.kind))
     if made.clip_x0 and cell.key.eta != "hat":
         reasons.append("x0_hat is clipped in an eta row")
+    if not made.clip_x0 and cell.key.eta == "hat":
+        reasons.append("x0_hat is not clipped in the sigma-hat row")
     return reasons
+
+
+def _not_ema(kind: str) -> str:
+    return f"the weights are {kind}, not EMA"
 
 
 def fid(results: Results, cell: Cell) -> list[str]:
@@ -104,6 +131,8 @@ def reconstruction(results: Results, column: Reconstructed) -> list[str]:
         )
     if column.scale != "[0,1]":
         reasons.append(f"the error is on the scale {column.scale}, not [0,1]")
+    if column.kind != "ema":
+        reasons.append(_not_ema(column.kind))
     return reasons + _of_network(results)
 
 

@@ -33,7 +33,18 @@ def best_rows(values: Values, steps: list[int], etas: list[str]) -> str:
         for eta in sorted(best(column, True), key=etas.index):
             wins.setdefault(eta, []).append(str(s))
     parts = [f"{eta_label(eta)} at S = {listed(won)}" for eta, won in wins.items()]
-    return f"The best FID is that of {listed(parts)}."
+    clear = [s for s in sorted(steps) if _clear(values, s, etas)]
+    beyond = f"at S = {listed(list(map(str, clear)))}" if clear else "nowhere"
+    return (
+        f"The best FID is that of {listed(parts)}; it beats every other row by more than the "
+        f"intervals {beyond}."
+    )
+
+
+def _clear(values: Values, s: int, etas: list[str]) -> bool:
+    """Whether the best of a column is apart from every other row."""
+    winner = min(etas, key=lambda eta: values[s, eta].mean)
+    return not any(values[s, winner].overlaps(values[s, eta]) for eta in etas if eta != winner)
 
 
 def more_steps(values: Values, steps: list[int], etas: list[str]) -> str:
@@ -44,9 +55,13 @@ def more_steps(values: Values, steps: list[int], etas: list[str]) -> str:
     first, last = min(row), max(row)
     rises = [(a, b) for a, b in pairwise(row) if row[b].mean >= row[a].mean]
     if not rises:
+        within = sum(row[a].overlaps(row[b]) for a, b in pairwise(row))
+        ends = "no more" if row[first].overlaps(row[last]) else "more"
         return (
             f"η = 0.0 gets better with every increase of S: FID {fid(row[first].mean)} at "
-            f"S = {first}, {fid(row[last].mean)} at S = {last}."
+            f"S = {first}, {fid(row[last].mean)} at S = {last}. From end to end that is {ends} "
+            f"than the intervals; of the {len(row) - 1} changes from one S to the next, {within} "
+            "are within them."
         )
     parts = [
         f"from {fid(row[a].mean)} at S = {a} to {fid(row[b].mean)} at S = {b}"

@@ -9,7 +9,7 @@ from ddim.report.tables import ORDER
 
 
 def metrics(results: Results) -> dict[str, Any]:
-    """Every number that DVC should compare; intervals are in plots/ and tables/."""
+    """Every number that DVC should compare; intervals are in tables/cells.csv."""
     found: dict[str, Any] = {f"S{s}": {} for s in results.steps}
     for measure in ORDER:
         for (s, eta), value in grid(results, measure).items():

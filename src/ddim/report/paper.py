@@ -88,6 +88,28 @@ NETWORK: dict[str, dict[str, Any]] = {
 # Training steps (DDPM, App. B); not published for CelebA.
 STEPS = {"cifar10": 800_000, "lsun_bedroom": 2_400_000, "lsun_church": 1_200_000}
 
+
+def _recipe(batch_size: int, lr: float, flip: bool) -> dict[str, Any]:
+    """What moves the weights beside their number of steps."""
+    return {"batch size": batch_size, "learning rate": lr, "flips": flip, "EMA decay": 0.9999}
+
+
+# How the network was trained: DDPM's App. B; CelebA as in the public code of DDIM.
+RECIPE = {
+    "cifar10": _recipe(128, 2e-4, True),
+    "celeba": _recipe(128, 2e-4, True),
+    "lsun_bedroom": _recipe(64, 2e-5, False),
+    "lsun_church": _recipe(64, 2e-5, True),
+}
+
+# Images of each set's training split, as its authors publish it.
+TRAIN_N = {
+    "cifar10": 50_000,
+    "celeba": 162_770,
+    "lsun_bedroom": 3_033_042,
+    "lsun_church": 126_227,
+}
+
 # FID of DDPM with all 1,000 steps, from the caption of Table 3.
 DDPM_1000 = {"lsun_bedroom": 6.36, "lsun_church": 7.89}
 

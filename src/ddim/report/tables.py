@@ -21,6 +21,10 @@ from ddim.report.estimates import (
 )
 
 ORDER = (FID, KID, PRECISION, RECALL, SCORE)
+CELL = (
+    "S", "eta", "seed", "FID", "FID low", "FID high", "KID", "KID low", "KID high", "precision",
+    "recall", "inception score", "images", "network evaluations", "seconds", "seconds per image",
+)  # fmt: skip
 
 
 def quality(results: Results, measure: Measure) -> Table | None:
@@ -247,6 +251,32 @@ def time(results: Results) -> Table:
         rows=tuple(rows),
         notes=(f"Network evaluations an image: {counted}. Device: {device}.",),
     )
+
+
+def cell_row(cell: Cell) -> tuple[float | str | None, ...]:
+    """The cell's numbers, in the order of CELL; None where a measure was not taken."""
+    key, found, made = cell.key, cell.measured, cell.sampled
+    return (
+        key.steps,
+        key.eta,
+        key.seed,
+        found.fid,
+        *found.fid_interval,
+        found.kid,
+        *found.kid_interval,
+        found.precision,
+        found.recall,
+        found.inception_score,
+        found.n_generated,
+        made.nfe,
+        made.seconds,
+        made.seconds_per_image,
+    )
+
+
+def cells_csv(results: Results) -> str:
+    """Every cell in a row of its own, intervals included; seeds are not averaged."""
+    return csv_text(CELL, [cell_row(cell) for cell in results.cells.values()])
 
 
 def table_csv(table: Table) -> str:

@@ -1,13 +1,18 @@
 """Stage `reconstruct`: Table 2. Encode held-out images with S steps, decode with the same S."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ddim import cells, files, paths, provenance
 from ddim.schema import Config
 from ddim.stages.entry import stage
+
+if TYPE_CHECKING:
+    import torch
+
+    from ddim.device import EpsModel
 
 PRECISION = "32-true"  # whatever the samplers use: rounding would drown the error at large S
 SHOWN = 8  # images of the picture: originals above, decoded below
@@ -24,21 +29,19 @@ def run(cfg: Config) -> None:
         return
     from ddim import metrics
     from ddim.data import load
-    from ddim.images import to_float, to_uint8
 
     taken = cells.trajectory(cfg)
-    held_out = load(paths.data(cfg), "test").images
-    if len(held_out) < cfg.reconstruct.n:
+    images = load(paths.data(cfg), "test").images[: cfg.reconstruct.n]
+    if len(images) < cfg.reconstruct.n:
         raise ValueError(
-            f"reconstruct.n must be at most the {len(held_out)} held-out images, "
+            f"reconstruct.n must be at most the {len(images)} held-out images, "
             f"got {cfg.reconstruct.n}"
         )
-    images = np.array(held_out[: cfg.reconstruct.n])
     start = time.perf_counter()
-    x_0, decoded = _round_trip(cfg, taken["tau"], images, to_float)
+    squared, decoded = _round_trip(cfg, taken["tau"], images)
     seconds = time.perf_counter() - start
-    error = metrics.reconstruction_error(x_0.numpy(), decoded.numpy())
-    _picture(cfg, images, to_uint8(decoded).numpy())
+    error = metrics.reconstruction_error(squared)
+    _picture(cfg, images, decoded)
     report = {
         "steps": cfg.cell.steps,
         "n": len(images),
@@ -60,36 +63,51 @@ def run(cfg: Config) -> None:
     print(f"S = {cfg.cell.steps}: error {error.value:.6f} on [0,1], {len(images)} images")
 
 
-def _round_trip(cfg: Config, tau: list[int], images: np.ndarray, to_float: Any) -> tuple[Any, Any]:
-    """(x_0, its encoding decoded again), float32 [N,C,H,W] on the CPU, batch by batch."""
+def _round_trip(cfg: Config, tau: list[int], images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(squared error of each image [N], the first SHOWN images decoded again, uint8 [n,C,H,W]).
+
+    images uint8 [N,C,H,W]; one batch of them is in memory at a time.
+    """
     import torch
 
-    from ddim import sampler, schedule, weights
-    from ddim.device import EpsModel, torch_device
+    from ddim import schedule
+    from ddim.images import squared_errors, to_float, to_uint8
     from ddim.progress import track
+    from ddim.sampler import encode, sample
 
-    unet, _ = weights.load(cells.weights_file(cfg), expect=cfg.network)
-    device = torch_device(cfg.trainer.accelerator)
-    model = EpsModel(unet, precision=PRECISION, compiled=cfg.trainer.compile).place(device)
+    model, device = _network(cfg)
     alpha_bar = schedule.alpha_bar(**vars(cfg.diffusion))
-    x_0 = to_float(torch.from_numpy(images))
-    decoded = []
-    with track(2 * len(tau) * len(x_0), f"reconstruct S{cfg.cell.steps}") as advance:
+    size, squared, shown = cfg.reconstruct.batch_size, [], []
+    with track(2 * len(tau) * len(images), f"reconstruct S{cfg.cell.steps}") as advance:
 
         def eps_model(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
             advance(len(x))
             return model(x, t)
 
-        for batch in x_0.split(cfg.reconstruct.batch_size):
-            x_T = sampler.encode(eps_model, batch.to(device), alpha_bar, tau)
-            decoded.append(sampler.sample(eps_model, x_T, alpha_bar, tau).cpu())
-    return x_0, torch.cat(decoded)
+        for first in range(0, len(images), size):
+            x_0 = to_float(torch.from_numpy(np.array(images[first : first + size])))
+            x_T = encode(eps_model, x_0.to(device), alpha_bar, tau)
+            decoded = sample(eps_model, x_T, alpha_bar, tau).cpu()
+            squared.append(squared_errors(x_0, decoded))
+            shown.append(to_uint8(decoded[: max(SHOWN - first, 0)]).numpy())
+    return np.concatenate(squared), np.concatenate(shown)
+
+
+def _network(cfg: Config) -> tuple["EpsModel", "torch.device"]:
+    """The trained network on its device."""
+    from ddim import weights
+    from ddim.device import EpsModel, torch_device
+
+    unet, _ = weights.load(cells.weights_file(cfg), expect=cfg.network)
+    device = torch_device(cfg.trainer.accelerator)
+    model = EpsModel(unet, precision=PRECISION, compiled=cfg.trainer.compile)
+    return model.place(device), device
 
 
 def _picture(cfg: Config, images: np.ndarray, decoded: np.ndarray) -> None:
     from ddim.images import grid, save_png
 
-    rows = np.concatenate([images[:SHOWN], decoded[:SHOWN]])
+    rows = np.concatenate([images[:SHOWN], decoded])
     scale = max(1, 32 // cfg.data.image_size)
     picture = grid(rows, columns=min(SHOWN, len(images)), scale=scale)
     save_png(paths.reconstruct_report(cfg, ".png"), picture)

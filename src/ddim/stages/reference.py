@@ -19,7 +19,7 @@ def run(cfg: Config) -> None:
     from ddim import features, metrics
     from ddim.data import load
     from ddim.device import torch_device
-    from ddim.neighbours import radii
+    from ddim.neighbours import radii, some
     from ddim.progress import track
 
     device = torch_device(cfg.trainer.accelerator)
@@ -35,7 +35,7 @@ def run(cfg: Config) -> None:
         held_out = features.extract(extractor, test, *how)
     statistics = metrics.Reference.of(real)
     statistics.save(folder / "statistics.npz")
-    reach = radii(real, cfg.evaluate.neighbours, device)
+    reach = radii(some(real), cfg.evaluate.neighbours, device)
     with files.replacing(folder / "radii.npy") as temporary, temporary.open("wb") as file:
         np.save(file, reach)
     given = {"statistics": statistics, "radii": reach, "device": device}

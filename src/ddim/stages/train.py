@@ -97,7 +97,7 @@ def _import(cfg: Config) -> dict[str, Any]:
         sha256=train.import_sha256,
         arguments=cfg.network,
         kind=kind,
-        cache=Path(cfg.data.root) / "weights",
+        cache=paths.DOWNLOADED_WEIGHTS,
     )
     source = f"imported from {Path(train.import_from).name}"
     _export(cfg, network, kind, {"trained_steps": None, "source": source})
