@@ -32,6 +32,33 @@ def test_every_shipped_experiment_composes(project: Path, experiment: str) -> No
     compose.check()
 
 
+def test_the_name_follows_the_data_unless_it_is_given(project: Path) -> None:
+    """Or one's own images would overwrite the committed reports/digits."""
+    own = ["data=image_folder", "data.root=photos"]
+    assert compose.build(own).name == "image_folder"
+    assert compose.build(["experiment=mnist", *own]).name == "image_folder"
+    assert compose.build([*own, "name=mine"]).name == "mine"
+    assert compose.build([]).name == "digits"
+    compose.write(own)
+    assert "\nname: image_folder\n" in Path("params.yaml").read_text()
+    compose.check()
+
+
+def test_dvcs_own_composition_gives_the_same_name(project: Path) -> None:
+    """`dvc exp run -S` composes with DVC's code, which must resolve what stands in conf/."""
+    from dvc.utils.hydra import compose_and_dump
+
+    overrides = {
+        "mnist": ["experiment=mnist"],
+        "cifar10-jpeg": ["experiment=cifar10_jpeg"],
+        "image_folder": ["data=image_folder", "data.root=photos"],
+    }
+    for name, given in overrides.items():
+        conf, plugins = str(project / "conf"), str(ROOT / "src")
+        compose_and_dump("params.yaml", conf, None, "config", plugins, given)
+        assert OmegaConf.load("params.yaml").name == name
+
+
 SPLITS = {  # training and held-out images of every shipped experiment's data
     "celeba": (162_770, 19_962),
     "cifar10": (50_000, 10_000),

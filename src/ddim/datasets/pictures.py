@@ -8,13 +8,15 @@ from itertools import islice
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import BITSPERSAMPLE, SAMPLEFORMAT, TiffImageFile
 
 SHARD = 256  # pictures in memory at a time
 NAMED = 5  # unreadable files that the message names
+DEEP = ("PNG", "PPM", "JPEG2000")  # formats whose deep grey Pillow gives as 0..65535
 
 COLOUR = (
-    "turned upright by EXIF, transparency on white, 16-bit grey divided by 257 and rounded, "
-    "colour to grey by ITU-R 601-2 luma, first frame of animations"
+    "turned upright by EXIF, transparency on white, 16-bit grey divided by 257 (12-bit by "
+    "4095/255) and rounded, colour to grey by ITU-R 601-2 luma, first frame of animations"
 )
 
 Shape = Callable[[Image.Image], Image.Image]  # crop and resize
@@ -67,7 +69,8 @@ def decode(picture: Picture, shape: Shape, channels: int) -> np.ndarray:
     """
     try:
         with Image.open(io.BytesIO(picture.read())) as image:
-            flat = shape(flattened(ImageOps.exif_transpose(image), channels))
+            ImageOps.exif_transpose(image, in_place=True)  # a copy would not know its format
+            flat = shape(flattened(image, channels))
     except Exception as error:  # Pillow's and zip's decoders raise almost anything
         reason = str(error) or type(error).__name__
         if isinstance(error, Image.UnidentifiedImageError):
@@ -78,7 +81,7 @@ def decode(picture: Picture, shape: Shape, channels: int) -> np.ndarray:
 
 
 def flattened(image: Image.Image, channels: int) -> Image.Image:
-    """`image` with 8 bits, no alpha, and 1 or 3 channels (mode "L" or "RGB")."""
+    """The opened `image` with 8 bits, no alpha, and 1 or 3 channels (mode "L" or "RGB")."""
     if image.mode == "F" or image.mode.startswith("I"):
         image = _eight_bits(image)
     if image.has_transparency_data:
@@ -90,9 +93,21 @@ def flattened(image: Image.Image, channels: int) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     # Pillow's own conversion clips 16-bit values at 255.
     pixels = np.asarray(image)
-    if image.mode == "F" or pixels.min() < 0 or pixels.max() > 65535:
-        raise ValueError("pixels of unknown range: save it with 8 or 16 bits a channel")
-    return Image.fromarray(np.rint(pixels / 257).astype(np.uint8))
+    return Image.fromarray(np.rint(pixels / (_white(image) / 255)).astype(np.uint8))
+
+
+def _white(image: Image.Image) -> int:
+    """The value of white in a grey image of more than 8 bits, by what its file says.
+
+    The mode does not tell: "I" is 16 bits of a PGM, and anything of a TIFF of 32 bits.
+    """
+    bits = 16 if image.format in DEEP else 0
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(SAMPLEFORMAT, (1,)) == (1,):
+        (bits,) = image.tag_v2[BITSPERSAMPLE]  # unsigned integers
+    if image.mode == "F" or bits not in (12, 16):
+        got = f"{image.format}, Pillow's mode {image.mode}"
+        raise ValueError(f"pixels of unknown range ({got}): save it with 8 or 16 bits a channel")
+    return 2**bits - 1
 
 
 def fit(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:

@@ -358,7 +358,8 @@ def _checksums(training: dict[str, Any]) -> str:
 def _preparation(results: Results) -> str:
     """How the images were split, cropped and resized, in the words of the data's stage."""
     data = results.protocol["data"]
-    words = [f"{key} {data[key]}" for key in ("split", "crop", "resize", "pixels") if key in data]
+    keys = ("split", "crop", "resize", "pixels", "left_out")
+    words = [f"{key.replace('_', ' ')} {data[key]}" for key in keys if key in data]
     return "; ".join(words) or "none"
 
 

@@ -11,6 +11,8 @@ def run(cfg: Config) -> None:
 
     about = prepare(cfg.data, paths.data(cfg))
     print(f"{cfg.data.name}: {about['train_n']} training and {about['test_n']} held-out images")
+    if left_out := about.get("left_out"):
+        print(f"left out of data.root={cfg.data.root}: {left_out}")
 
 
 if __name__ == "__main__":
