@@ -60,6 +60,7 @@ def cell(folder: Path, name: str, key: dict[str, Any], value: float, **sampled: 
             "cell": key,
             "n_generated": n,
             "n_reference": 1437,
+            "n_paired": [n, 1437],
             "fid": value,
             "fid_interval": [0.94 * value, 1.06 * value],
             "kid": value / 2000,

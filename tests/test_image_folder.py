@@ -263,7 +263,10 @@ def test_a_test_folder_without_train_is_a_class_like_any_other(tmp_path: Path) -
             r"only in train/: ant; only in val/: bee$",
         ),
         (["train/cat/1.png", "train/ant/1.png", "val/1.png"], r"only in train/: ant, cat$"),
-        (["train/1.png", "train/ant/1.png", "val/ant/1.png"], r"only in val/: ant$"),
+        (
+            ["train/1.png", "train/ant/1.png", "val/ant/1.png", "val/bee/1.png"],
+            r"only in val/: ant, bee$",
+        ),
         (
             [*(f"train/{i:03}/1.png" for i in range(100)), "val/1.png"],
             r"only in train/: 000, 001, 002, 003, 004 and 95 more$",

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import report_fixture as fabricate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddim import schema
 from ddim.report import (
     build,
     cells,
@@ -64,7 +66,8 @@ def published(
     about["features"] |= {"name": "inception", "sha256": "6726825d" + "0" * 56}
     fabricate.write_json(folder / "protocol.json", about)
     trained = json.loads((folder / "train.json").read_text())
-    fabricate.write_json(folder / "train.json", trained | {"steps": cfg.train.steps})
+    recipe = {"steps": cfg.train.steps, **paper.RECIPE[name]}
+    fabricate.write_json(folder / "train.json", trained | recipe)
     for path in (folder / "cells").glob("*.json"):
         fabricate.write_json(path, json.loads(path.read_text()) | {"n_generated": 50000})
     for path in (folder / "samples").glob("*.json"):
@@ -206,11 +209,9 @@ def change(results: cells.Results, what: str) -> cells.Results:
         case "part of the data":
             about["data"]["train_n"] = about["reference"]["n"] = 297
         case "batch size":
-            train = replace(results.cfg.train, batch_size=64)
-            results = replace(results, cfg=replace(results.cfg, train=train))
+            results = replace(results, training={**results.training, "batch_size": 64})
         case "flips":
-            data = replace(results.cfg.data, flip=False)
-            results = replace(results, cfg=replace(results.cfg, data=data))
+            results = replace(results, training={**results.training, "flip": False})
         case "training":
             results = replace(results, training={**results.training, "steps": 799_999})
         case "network" | "image size":
@@ -251,8 +252,8 @@ def test_one_deviation_of_the_experiment_hides_every_value_of_the_paper(tmp_path
     ("what", "said"),
     [
         ("training", "trained for 799,999 steps, not 800,000"),
-        ("batch size", "the training is not the paper's (batch size 64, not 128)"),
-        ("flips", "the training is not the paper's (flips False, not True)"),
+        ("batch size", "the training is not the paper's (batch_size 64, not 128)"),
+        ("flips", "the training is not the paper's (flip False, not True)"),
         ("network", "the network is not the paper's (channels 64, not 128)"),
         ("image size", "the network is not the paper's (image_size 64, not 32)"),
     ],
@@ -268,8 +269,7 @@ def test_imported_weights_may_stand_beside_the_paper(tmp_path):
     folder = tmp_path / "reports" / "cifar10"
     cfg = published(folder).cfg
     fabricate.imported(folder, "ema")
-    for settings in (cfg, replace(cfg, train=replace(cfg.train, batch_size=1))):  # nothing trained
-        assert comparable.why_not(cells.load(settings, folder)) == []
+    assert comparable.why_not(cells.load(cfg, folder)) == []
 
 
 @pytest.mark.parametrize("name", sorted(paper.NETWORK))
@@ -277,6 +277,8 @@ def test_the_presets_are_the_papers_network_and_recipe(name):
     cfg = fabricate.config(f"experiment={name}")
     assert cfg.network == paper.NETWORK[name]
     assert cfg.train.steps == paper.STEPS.get(name, cfg.train.steps)
+    made = vars(cfg.train) | {"flip": cfg.data.flip}
+    assert {key: made[key] for key in paper.RECIPE[name]} == paper.RECIPE[name]
 
 
 def test_the_caption_of_table_3_is_told_only_where_comparable(tmp_path):
@@ -390,10 +392,9 @@ def test_the_first_row_is_judged_by_the_numbers():
     better, worse = (grid_of({"0.0": row}) for row in ([8, 4], [4, 8]))
     said = findings.more_steps(better, [10, 100], ["0.0"])
     assert "gets better with every" in said
-    assert "more than the intervals; of the 1 changes from one S to the next, 0 are within" in said
+    assert said.endswith("that is more than the intervals.")
     doubtful = findings.more_steps(grid_of({"0.0": [8, 4]}, half=3), [10, 100], ["0.0"])
-    assert "no more than the intervals; of the 1 changes" in doubtful
-    assert "1 are within them" in doubtful
+    assert doubtful.endswith("no more than the intervals; within them are S = 10 → 100.")
     assert "does not get better" in findings.more_steps(worse, [10, 100], ["0.0"])
     near = grid_of({"0.0": [4, 4.1]})
     assert "within their intervals" in findings.more_steps(near, [10, 100], ["0.0"])
@@ -410,11 +411,13 @@ def test_each_column_names_its_best_row():
     values = grid_of({"0.0": [8, 4], "hat": [90, 3]})
     said = findings.best_rows(values, [10, 100], ["0.0", "hat"])
     assert said == (
-        "The best FID is that of η = 0.0 at S = 10 and σ̂ at S = 100; it beats every other row by "
-        "more than the intervals at S = 10 and 100."
+        "The best FID is that of η = 0.0 at S = 10 and σ̂ at S = 100. At S = 10 and 100 it is "
+        "below every other row's by more than the intervals."
     )
     values[100, "hat"] = _estimate(3, half=2)
-    assert findings.best_rows(values, [10, 100], ["0.0", "hat"]).endswith("intervals at S = 10.")
+    assert "At S = 10 it is below" in findings.best_rows(values, [10, 100], ["0.0", "hat"])
+    values[10, "0.0"] = _estimate(8, half=90)
+    assert "Nowhere it is below" in findings.best_rows(values, [10, 100], ["0.0", "hat"])
 
 
 def test_a_protocol_that_varies_names_rows_columns_or_cells():
@@ -580,12 +583,19 @@ def test_the_exact_commands_are_every_stage_in_order(built):
     assert all("-cn stage" in line for line in lines[4:-1])
 
 
-@pytest.mark.parametrize(("name", "file"), [("cifar10-jpeg", "cifar10_jpeg"), ("mine", None)])
-def test_the_command_to_compose_names_a_file_that_exists(small, name, file):
-    folder, _ = small
-    lines = commands(cells.load(fabricate.config(*SMALL, f"name={name}"), folder))
-    composed = [line for line in lines if "ddim.compose" in line]
-    assert composed == ([f"python -m ddim.compose experiment={file}"] if file else [])
+@pytest.mark.parametrize("overrides", [(), ("experiment=cifar10_jpeg", "train.lr=1e-3")])
+def test_the_command_to_compose_gives_this_very_configuration(small, overrides):
+    from ddim.compose import build
+
+    cfg = fabricate.config(*overrides, *SMALL, "lecture.sections=[]")
+    (line,) = [x for x in commands(cells.load(cfg, small[0])) if "ddim.compose" in x]
+    assert schema.checked(build(shlex.split(line)[3:])) == cfg
+
+
+@pytest.mark.parametrize("override", ["name=mine", "+sample.n_at={1000: 10}"])
+def test_no_command_to_compose_is_told_where_a_file_of_conf_is_needed(small, override):
+    cfg = fabricate.config(*SMALL, override)
+    assert "ddim.compose" not in "".join(commands(cells.load(cfg, small[0])))
 
 
 def test_the_preparation_says_which_files_were_left_out_if_any_were(small):

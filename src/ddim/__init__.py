@@ -21,6 +21,7 @@ Data flows one way. Nothing imports a stage.
     training batches callbacks  Lightning: the objective, its batches, what happens around a step
     generation spreading        images in numbers: shards that survive a kill, several processes
     features metrics neighbours feature spaces; FID, KID; the distances of precision and recall
+    intervals tabular           95 % intervals; CSV
     lecture                     the lecture's claims as figures and numbers
     schema compose              configuration: types, ranges, conf/ -> params.yaml
     stages                      one program per DVC stage

@@ -94,7 +94,9 @@ def _measured(cfg: Config) -> str | None:
 
 def _reconstructed(cfg: Config) -> str | None:
     """What keeps the error of cell.steps steps from being taken over."""
-    if not all(paths.reconstruct_report(cfg, suffix).is_file() for suffix in (".json", ".png")):
+    needed = [paths.reconstruct_report(cfg, suffix) for suffix in (".json", ".png")]
+    needed += [paths.data(cfg) / "about.json", cells.weights_file(cfg)]
+    if not all(path.is_file() for path in needed):
         return ABSENT
     return None if cells.reconstructed(cfg, cells.reconstruction_key(cfg)) else OTHER
 

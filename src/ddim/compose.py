@@ -6,6 +6,7 @@
 DVC reads only params.yaml; without the guard an edit in conf/ would silently change nothing.
 """
 
+import json
 import os
 import shlex
 import sys
@@ -18,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ddim.errors import USER_ERRORS
 from ddim.files import write_text
-from ddim.schema import Config, checked
+from ddim.schema import Config, as_dict, checked
 
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
@@ -78,6 +79,17 @@ def check() -> None:
         checked(_typed(PARAMS, []))
         print(f"params.yaml, composed by `dvc exp run`, differs from conf/'s defaults:\n  {listed}")
     write_text(OK, "ok\n")
+
+
+def changes(overrides: list[str], cfg: Config) -> list[str] | None:
+    """What to add to `overrides` for conf/ to give `cfg`, one key=value each.
+
+    None where `cfg` has other keys (rows of solvers, say): that takes a file in conf/.
+    """
+    have, want = _flat(build(overrides)), _flat(as_dict(cfg))
+    if have.keys() != want.keys():
+        return None
+    return [f"{key}={json.dumps(want[key])}" for key in want if have[key] != want[key]]
 
 
 def params(overrides: list[str]) -> Config:

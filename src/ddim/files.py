@@ -1,12 +1,10 @@
-"""Files: those that are whole or absent (they get their name in one move), CSV, and scratch."""
+"""Files: those that are whole or absent (they get their name in one move), and scratch arrays."""
 
-import csv
 import hashlib
-import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,21 +45,34 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"{path} is not whole JSON ({error}): run its stage again") from None
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Comma-separated text; numbers in full precision, None as an empty field."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return out.getvalue()
-
-
 @contextmanager
 def scratch(folder: Path, shape: tuple[int, ...], dtype: type) -> Iterator[np.ndarray]:
     """An array that is as large as it must be and lies in a file of `folder`, gone afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
-        yield np.memmap(file, dtype, "w+", shape=shape)
+        array = np.memmap(file, dtype, "w+", shape=shape)
+        _fill_holes(file.fileno())
+        yield array
+
+
+@contextmanager
+def array(path: Path, shape: tuple[int, ...], dtype: type) -> Iterator[np.ndarray]:
+    """A .npy file to be filled in place, which may be larger than memory; whole or not at all."""
+    with replacing(path) as temporary:
+        filled = np.lib.format.open_memmap(temporary, "w+", dtype=dtype, shape=shape)
+        with temporary.open("r+b") as file:
+            _fill_holes(file.fileno())
+        yield filled
+        filled.flush()
+
+
+def _fill_holes(descriptor: int) -> None:
+    """Have the disk keep all of an open file's bytes; OSError if it has not as many.
+
+    A new mapped file is one hole, and a disk that is full when that is written kills the process.
+    """
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        os.posix_fallocate(descriptor, 0, os.fstat(descriptor).st_size)
 
 
 def sha256(path: Path) -> str:

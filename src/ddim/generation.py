@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ddim import schema
 from ddim.device import EpsModel, torch_device
-from ddim.files import replacing
+from ddim.files import array, replacing
 from ddim.images import to_uint8
 from ddim.noise import Noise
 from ddim.progress import Advance, silent, track
@@ -135,14 +135,11 @@ class Shards:
         Removes the shards. Returns the seconds that they took, all processes together.
         """
         seconds = 0.0
-        with replacing(path) as temporary:
-            shape = (self.n, *self.shape)
-            merged = np.lib.format.open_memmap(temporary, "w+", dtype=np.uint8, shape=shape)
+        with array(path, (self.n, *self.shape), np.uint8) as merged:
             for indices in self.all():
                 with np.load(self.file(indices)) as shard:
                     merged[indices.start : indices.stop] = shard["images"]
                     seconds += float(shard["seconds"])
-            merged.flush()
         shutil.rmtree(self.folder)
         return seconds
 
@@ -166,7 +163,8 @@ class Job:
     def make(self, indices: range, device: torch.device, advance: Advance) -> None:
         """Make one shard and keep it."""
         start = time.perf_counter()
-        batches = generate(
+        images, done = np.empty((len(indices), *self.shards.shape), np.uint8), 0
+        for batch in generate(
             self.walk,
             indices,
             seed=self.seed,
@@ -174,8 +172,10 @@ class Job:
             batch_size=self.batch_size,
             device=device,
             advance=advance,
-        )
-        images = np.concatenate(list(batches))
+        ):
+            images[done : done + len(batch)] = batch
+            done += len(batch)
+        assert done == len(indices), f"{done} images instead of {len(indices)}"
         self.shards.save(indices, images, time.perf_counter() - start)
 
 

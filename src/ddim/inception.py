@@ -3,12 +3,12 @@
 Owns where its weights come from and what is said when they are missing or are not its weights.
 """
 
-import textwrap
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from ddim import foreign
 from ddim.files import sha256
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"  # an asset of torch-fidelity's release v0.2.0
@@ -76,8 +76,7 @@ def _downloaded() -> Path:
 def _check(path: Path) -> str:
     """The file's sha256, after a look that it is whole and holds plain tensors only.
 
-    torch-fidelity loads it with pickle's full powers, which a foreign file must not get. Read
-    whole, 95 MB: the published file is of torch's format before 1.6, which cannot be mapped.
+    torch-fidelity loads it with pickle's full powers, which a foreign file must not get.
     """
     if not path.is_file():
         raise FileNotFoundError(
@@ -85,11 +84,7 @@ def _check(path: Path) -> str:
             "let it be downloaded"
         )
     try:
-        torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # bytes that are no weights make torch raise nearly anything
-        said = str(error).rpartition("WeightsUnpickler error:")[2]  # before it, torch's own advice
-        text = f"{type(error).__name__}: {said}"
-        reason = textwrap.shorten(text, 80, placeholder=" ...").rstrip(":")
-        what = f"{path} is broken or no weights ({reason})"
-        raise ValueError(f"features.weights: {what}; expected torch-fidelity's {FILE}") from None
+        foreign.load(path)
+    except ValueError as error:
+        raise ValueError(f"features.weights: {error}; expected torch-fidelity's {FILE}") from None
     return sha256(path)

@@ -23,8 +23,8 @@ SAMPLING_CODE = (
     "spreading", "stages/sample", "unet", "weights",
 )  # fmt: skip
 MEASURING_CODE = (
-    "cells", "classifier", "data", "device", "features", "inception", "intervals", "metrics",
-    "neighbours", "schedule", "stages/evaluate", "unet", "weights",
+    "cells", "classifier", "data", "device", "features", "foreign", "inception", "intervals",
+    "metrics", "neighbours", "schedule", "stages/evaluate", "unet", "weights",
 )  # fmt: skip
 RECONSTRUCTING_CODE = (
     "cells", "data", "device", "images", "intervals", "metrics", "neighbours", "sampler",

@@ -121,6 +121,7 @@ def measure(
         "fid_interval": frechet.interval,
         "kid": kernel.value,
         "kid_interval": kernel.interval,
+        "n_paired": [len(balls.some(side)) for side in (generated, reference)],
         "precision": precision,
         "recall": recall,
         "inception_score": None if head is None else inception_score(generated, head, seed=seed),

@@ -7,7 +7,6 @@ Published weights are read with torch's safe loader or as safetensors: no code i
 import http.client
 import json
 import shutil
-import textwrap
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddim import files, weights
+from ddim import files, foreign, weights
 from ddim.unet import UNet, level_sizes
 
 CONFIG = "config.json"
@@ -134,11 +133,9 @@ def read_checkpoint(path: Path, *, kind: str) -> dict[str, Tensor]:
     [raw state dict, optimizer, epoch, step, EMA state dict if kept], of which `kind` chooses.
     """
     try:
-        # Not mmap=True: files of 2020 may be of torch's format before 1.6, which it refuses.
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # bytes that are no checkpoint make torch raise nearly anything
-        what = f"{path} is no PyTorch checkpoint of plain tensors ({_reason(error)})"
-        raise ValueError(f"train.import_from: {what}") from None
+        found = foreign.load(path)
+    except ValueError as error:
+        raise ValueError(f"train.import_from: {error}") from None
     if isinstance(found, list | tuple):
         if kind == "ema" and len(found) < 5:
             raise ValueError(f"{path} holds no EMA weights: set train.import_weights=raw")
@@ -149,12 +146,6 @@ def read_checkpoint(path: Path, *, kind: str) -> dict[str, Tensor]:
         raise ValueError(f"train.import_from: {what}")
     # DataParallel, under which that code trains, puts a prefix before every name.
     return {str(name).removeprefix("module."): tensor for name, tensor in found.items()}
-
-
-def _reason(error: Exception) -> str:
-    """One short line; of the safe loader's page, what it refused and not how to switch it off."""
-    said = str(error).rpartition("WeightsUnpickler error:")[2]
-    return textwrap.shorten(f"{type(error).__name__}: {said}", 100, placeholder=" ...").rstrip(":")
 
 
 # --- diffusers -----------------------------------------------------------------------------------

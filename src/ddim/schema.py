@@ -293,6 +293,7 @@ class Reconstruct:
 
     def __post_init__(self) -> None:
         _positive("reconstruct", self, "n", "batch_size")
+        _need(self.n > 1, "reconstruct.n", "at least 2, for an interval over images", self.n)
         ok = len(self.steps) > 0 and min(self.steps) > 0
         _need(ok, "reconstruct.steps", "a list of integers greater than 0", self.steps)
 

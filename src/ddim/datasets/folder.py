@@ -208,7 +208,7 @@ def _require_same_classes(splits: dict[str, list[Entry]], root: Path) -> None:
         for name, classes in ((first, a - b), (second, b - a))
         if classes
     ]
-    if only:
+    if only and max(len(a), len(b)) > 1:  # a single folder is no class, whatever its name
         raise ValueError(
             f"data.root={root}: {first}/ and {second}/ must hold the same class folders with no "
             f"image beside them, or both none, got {'; '.join(only)}"

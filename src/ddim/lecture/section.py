@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddim.files import csv_text, write_json
+from ddim.files import write_json
+from ddim.tabular import csv_text
 
 Rows = Sequence[Sequence[object]]
 

@@ -131,15 +131,11 @@ def _table(found: Sequence[Measured], made: Section) -> None:
         rows = [[name, *(cell(at[name, S]) for S in steps)] for name in names]
         made.table(title, ["sampler", *(f"S = {S}" for S in steps)], rows)
 
-    wide("FID (95 % interval)", lambda m: _with_interval(m.fid))
+    wide("FID", lambda m: float(m.fid.value))
+    wide("FID, 95 % interval", lambda m: "{:.4g} – {:.4g}".format(*m.fid.interval))
     wide("Evaluations of the network per image", lambda m: m.nfe)
     if found[0].distance is not None:
         wide("Feature distance to DDIM's longest chain, same x_T", lambda m: m.distance)
-
-
-def _with_interval(fid: metrics.Estimate) -> str:
-    low, high = fid.interval
-    return f"{fid.value:.2f} ({low:.2f} – {high:.2f})"
 
 
 def _figure(found: Sequence[Measured], made: Section) -> None:

@@ -50,6 +50,7 @@ class Measured:
     inception_score: float | None
     n_generated: int
     n_reference: int
+    n_paired: tuple[int, ...]  # images of either side behind precision and recall
     interval: str  # how the intervals were made
 
 
@@ -283,6 +284,7 @@ def _measured(record: Record) -> Measured:
         inception_score=None if score is None else record.number("inception_score"),
         n_generated=int(record.number("n_generated")),
         n_reference=int(record.number("n_reference")),
+        n_paired=tuple(map(int, record.get("n_paired"))),
         interval=str(record.get("interval")),
     )
 

@@ -59,25 +59,21 @@ def _of_network(results: Results) -> list[str]:
     if differing := [key for key in network if network[key] != published[key]]:
         said = ", ".join(f"{key} {network[key]}, not {published[key]}" for key in differing)
         reasons.append(f"the network is not the paper's ({said})")
-    steps = results.training.get("steps")
-    return reasons if steps is None else reasons + _of_training(cfg, steps)  # None: imported
+    imported = "steps" not in results.training
+    return reasons if imported else reasons + _of_training(cfg.table or "", results.training)
 
 
-def _of_training(cfg: Config, steps: int) -> list[str]:
+def _of_training(table: str, made: dict[str, Any]) -> list[str]:
     """The training is DDPM's; precision and warm-up are said in the report and asked of nobody."""
     reasons = []
-    needed = paper.STEPS.get(cfg.table or "", 0)
-    if steps < needed:
-        reasons.append(f"the network was trained for {count(steps)} steps, not {count(needed)}")
-    recipe = {
-        "batch size": cfg.train.batch_size,
-        "learning rate": cfg.train.lr,
-        "flips": cfg.data.flip,
-        "EMA decay": cfg.train.ema_decay,
-    }
-    published = paper.RECIPE.get(cfg.table or "", recipe)
-    if differing := [key for key in recipe if recipe[key] != published[key]]:
-        said = ", ".join(f"{key} {recipe[key]}, not {published[key]}" for key in differing)
+    needed = paper.STEPS.get(table, 0)
+    if made["steps"] < needed:
+        reasons.append(
+            f"the network was trained for {count(made['steps'])} steps, not {count(needed)}"
+        )
+    recipe = paper.RECIPE.get(table, {})
+    if differing := [key for key in recipe if made[key] != recipe[key]]:
+        said = ", ".join(f"{key} {made[key]}, not {recipe[key]}" for key in differing)
         reasons.append(f"the training is not the paper's ({said})")
     return reasons
 

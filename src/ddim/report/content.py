@@ -1,5 +1,6 @@
 """Results -> the report as a Document: what is said, in which order."""
 
+import shlex
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from ddim.report.document import (
 )
 from ddim.report.estimates import FID, KID, PRECISION, RECALL, SCORE, Measure, grid, neighbours
 from ddim.report.metrics import metrics
+from ddim.schema import Config
 
 PIXELATED_BELOW = 400  # pixels wide: smaller pictures are enlarged without smoothing
 
@@ -375,7 +377,7 @@ def _commands(results: Results, revision: str) -> str:
     lines = [
         f"git checkout {revision.removesuffix('-dirty')}",
         "export PYTHONPATH=src",
-        *_compose(results.cfg.name),
+        *_compose(results.cfg),
         "dvc repro",
         "",
         "# the same, stage by stage; params.yaml holds the configuration below",
@@ -389,8 +391,11 @@ def _commands(results: Results, revision: str) -> str:
     return "\n".join(lines)
 
 
-def _compose(name: str) -> list[str]:
-    """The command that writes params.yaml; none if no file of conf/experiment/ is this one's."""
-    experiment = name.replace("-", "_")
-    known = (compose.CONF / "experiment" / f"{experiment}.yaml").is_file()
-    return [f"python -m ddim.compose experiment={experiment}"] if known else []
+def _compose(cfg: Config) -> list[str]:
+    """The command that writes params.yaml; none if no file of conf/experiment/ can start it."""
+    experiment = cfg.name.replace("-", "_")
+    if not (compose.CONF / "experiment" / f"{experiment}.yaml").is_file():
+        return []
+    given = [f"experiment={experiment}"]
+    added = compose.changes(given, cfg)
+    return [] if added is None else [shlex.join(["python", "-m", "ddim.compose", *given, *added])]

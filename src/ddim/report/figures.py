@@ -4,9 +4,10 @@ import io
 from pathlib import Path
 from typing import Any
 
-from ddim.files import csv_text, replacing, write_text
+from ddim.files import replacing, write_text
 from ddim.report import style
 from ddim.report.document import Montage, Plot, Series
+from ddim.tabular import csv_text
 
 _RC: Any = style.RC | {"axes.titleweight": "bold", "axes.titlesize": "large"}
 _NO_DATE: dict[str, dict[str, Any]] = {

@@ -34,10 +34,10 @@ def best_rows(values: Values, steps: list[int], etas: list[str]) -> str:
             wins.setdefault(eta, []).append(str(s))
     parts = [f"{eta_label(eta)} at S = {listed(won)}" for eta, won in wins.items()]
     clear = [s for s in sorted(steps) if _clear(values, s, etas)]
-    beyond = f"at S = {listed(list(map(str, clear)))}" if clear else "nowhere"
+    where = f"At S = {listed(list(map(str, clear)))} it" if clear else "Nowhere it"
     return (
-        f"The best FID is that of {listed(parts)}; it beats every other row by more than the "
-        f"intervals {beyond}."
+        f"The best FID is that of {listed(parts)}. {where} is below every other row's by more "
+        "than the intervals."
     )
 
 
@@ -55,13 +55,12 @@ def more_steps(values: Values, steps: list[int], etas: list[str]) -> str:
     first, last = min(row), max(row)
     rises = [(a, b) for a, b in pairwise(row) if row[b].mean >= row[a].mean]
     if not rises:
-        within = sum(row[a].overlaps(row[b]) for a, b in pairwise(row))
+        within = [f"{a} → {b}" for a, b in pairwise(row) if row[a].overlaps(row[b])]
         ends = "no more" if row[first].overlaps(row[last]) else "more"
         return (
             f"η = 0.0 gets better with every increase of S: FID {fid(row[first].mean)} at "
             f"S = {first}, {fid(row[last].mean)} at S = {last}. From end to end that is {ends} "
-            f"than the intervals; of the {len(row) - 1} changes from one S to the next, {within} "
-            "are within them."
+            f"than the intervals{_but(within)}."
         )
     parts = [
         f"from {fid(row[a].mean)} at S = {a} to {fid(row[b].mean)} at S = {b}"
@@ -69,6 +68,11 @@ def more_steps(values: Values, steps: list[int], etas: list[str]) -> str:
         for a, b in rises
     ]
     return f"η = 0.0 does not get better with every increase of S: FID goes {listed(parts)}."
+
+
+def _but(within: list[str]) -> str:
+    """The steps from one S to the next that may be chance."""
+    return f"; within them are S = {listed(within)}" if within else ""
 
 
 def sigma_hat(values: Values, steps: list[int], etas: list[str]) -> str:

@@ -90,8 +90,8 @@ STEPS = {"cifar10": 800_000, "lsun_bedroom": 2_400_000, "lsun_church": 1_200_000
 
 
 def _recipe(batch_size: int, lr: float, flip: bool) -> dict[str, Any]:
-    """What moves the weights beside their number of steps."""
-    return {"batch size": batch_size, "learning rate": lr, "flips": flip, "EMA decay": 0.9999}
+    """What moves the weights beside their number of steps, by the names in train.json."""
+    return {"batch_size": batch_size, "lr": lr, "flip": flip, "ema_decay": 0.9999}
 
 
 # How the network was trained: DDPM's App. B; CelebA as in the public code of DDIM.

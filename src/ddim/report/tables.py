@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from ddim.files import csv_text
 from ddim.report import comparable, numbers, paper, protocol
 from ddim.report.cells import Cell, Key, Results
 from ddim.report.document import Row, Table, Value
@@ -19,6 +18,7 @@ from ddim.report.estimates import (
     grid,
     neighbours,
 )
+from ddim.tabular import csv_text
 
 ORDER = (FID, KID, PRECISION, RECALL, SCORE)
 CELL = (
@@ -141,7 +141,7 @@ def _floor(results: Results, measure: Measure) -> tuple[Row, ...]:
 
 
 def _quality_notes(results: Results, measure: Measure, doubtful: bool) -> tuple[str, ...]:
-    notes = ["**Protocol.** That of the FID."]
+    notes = ["**Protocol.** That of the FID." + _paired(results, measure)]
     if measure is FID:
         notes = [f"**Protocol.** {protocol.line(results)}.", comparison(results)]
         notes += _caption(results)
@@ -155,6 +155,19 @@ def _quality_notes(results: Results, measure: Measure, doubtful: bool) -> tuple[
     if doubtful:
         small.append("≈: may be chance, the interval overlaps that of the cell on its left.")
     return (*notes, " ".join(["Bold: best of the column.", *small]))
+
+
+def _paired(results: Results, measure: Measure) -> str:
+    """How many images precision and recall took, where these are not all."""
+    if measure not in (PRECISION, RECALL):
+        return ""
+    found = {
+        cell.measured.n_paired
+        for cell in results.cells.values()
+        if cell.measured.n_paired != (cell.measured.n_generated, cell.measured.n_reference)
+    }
+    said = [f"{numbers.count(a)} generated and {numbers.count(b)} reference" for a, b in found]
+    return f" Of these images, evenly spread: {numbers.listed(sorted(said))}." if said else ""
 
 
 def _caption(results: Results) -> list[str]:

@@ -4,7 +4,9 @@ The reference is the whole training split. The floor is what real, held-out imag
 same number of images: no sampler can be expected to fall below it.
 """
 
+import shutil
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,33 +28,39 @@ def run(cfg: Config) -> None:
     extractor = features.load_extractor(cfg.features, paths.features(cfg), device)
     train, test = (load(paths.data(cfg), split).images for split in ("train", "test"))
     folder, shape = paths.reference(cfg), (len(train), extractor.num_features)
-    with track(len(train) + len(test), "reference features") as advance:
-        how = (cfg.features.batch_size, device, advance)
-        with files.replacing(folder / "train.npy") as temporary:
-            real = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-            features.extract(extractor, train, *how, out=real)
-            real.flush()
-        held_out = features.extract(extractor, test, *how)
-    statistics = metrics.Reference.of(real)
-    statistics.save(folder / "statistics.npz")
-    reach = radii(some(real), cfg.evaluate.neighbours, device)
-    with files.replacing(folder / "radii.npy") as temporary, temporary.open("wb") as file:
-        np.save(file, reach)
-    given = {"statistics": statistics, "radii": reach, "device": device}
-    _report(cfg, len(train), lambda n: _floor(cfg, held_out, n, real, given))
+    shutil.rmtree(folder, ignore_errors=True)  # a killed run must not leave files of two
+    with files.scratch(paths.WORK, (len(test), shape[1]), np.float32) as held_out:
+        with track(len(train) + len(test), "reference features") as advance:
+            how = (cfg.features.batch_size, device, advance)
+            with files.array(folder / "train.npy", shape, np.float32) as real:
+                features.extract(extractor, train, *how, out=real)
+            features.extract(extractor, test, *how, out=held_out)
+        statistics = metrics.Reference.of(real)
+        statistics.save(folder / "statistics.npz")
+        reach = radii(some(real), cfg.evaluate.neighbours, device)
+        with files.array(folder / "radii.npy", reach.shape, np.float32) as kept:
+            kept[:] = reach
+
+        measure = partial(
+            metrics.measure,
+            reference=real,
+            evaluate=cfg.evaluate,
+            seed=cfg.seed,
+            statistics=statistics,
+            radii=reach,
+            device=device,
+        )
+        _report(cfg, len(train), lambda n: _floor(held_out, n, measure))
 
 
 def _floor(
-    cfg: Config, held_out: np.ndarray, n: int, real: np.ndarray, given: dict[str, Any]
+    held_out: np.ndarray, n: int, measure: Callable[[np.ndarray], dict[str, Any]]
 ) -> dict[str, Any]:
     """What n held-out images, or all there are, score against the reference."""
-    from ddim import metrics
-
     used = min(n, len(held_out))
     fewer = "" if used == n else f" ({used}: there are no more)"
     what = f"held-out real images against the reference{fewer}"
-    measured = metrics.measure(held_out[:used], real, cfg.evaluate, seed=cfg.seed, **given)
-    return {"n": used, "what": what, **measured}
+    return {"n": used, "what": what, **measure(held_out[:used])}
 
 
 def _report(cfg: Config, n: int, floor: Callable[[int], dict[str, Any]]) -> None:

@@ -72,6 +72,7 @@ def _train(cfg: Config) -> dict[str, Any] | None:
         "batch_size": cfg.train.batch_size,
         "lr": cfg.train.lr,
         "ema_decay": cfg.train.ema_decay,
+        "flip": cfg.data.flip,
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(fitted.seconds, 1),
         "loss": fitted.loss,
