@@ -417,7 +417,7 @@ def test_each_column_names_its_best_row():
     values[100, "hat"] = _estimate(3, half=2)
     assert "At S = 10 it is below" in findings.best_rows(values, [10, 100], ["0.0", "hat"])
     values[10, "0.0"] = _estimate(8, half=90)
-    assert "Nowhere it is below" in findings.best_rows(values, [10, 100], ["0.0", "hat"])
+    assert "Nowhere is it below" in findings.best_rows(values, [10, 100], ["0.0", "hat"])
 
 
 def test_a_protocol_that_varies_names_rows_columns_or_cells():

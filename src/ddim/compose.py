@@ -10,10 +10,12 @@ import json
 import os
 import shlex
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 
@@ -32,7 +34,7 @@ def build(overrides: list[str]) -> DictConfig:
     if not CONF.is_dir():
         raise ValueError(f"no folder {CONF}/ in {Path.cwd()}: run this from the project's root")
     Plugins.instance()  # imports hydra_plugins.ddim_schema
-    with initialize_config_dir(str(CONF.absolute()), version_base="1.3"):
+    with _hydra():
         cfg = compose("config", overrides=overrides)
     if checked(cfg).sampler.scheduler is not None:
         raise ValueError(
@@ -41,6 +43,13 @@ def build(overrides: list[str]) -> DictConfig:
         )
     OmegaConf.resolve(cfg)
     return cfg
+
+
+def _hydra() -> AbstractContextManager[object]:
+    """Hydra on conf/: a stage, which Hydra started on it, has that already."""
+    if GlobalHydra.instance().is_initialized():
+        return nullcontext()
+    return initialize_config_dir(str(CONF.absolute()), version_base="1.3")
 
 
 def write(overrides: list[str]) -> None:

@@ -34,9 +34,9 @@ def best_rows(values: Values, steps: list[int], etas: list[str]) -> str:
             wins.setdefault(eta, []).append(str(s))
     parts = [f"{eta_label(eta)} at S = {listed(won)}" for eta, won in wins.items()]
     clear = [s for s in sorted(steps) if _clear(values, s, etas)]
-    where = f"At S = {listed(list(map(str, clear)))} it" if clear else "Nowhere it"
+    where = f"At S = {listed(list(map(str, clear)))} it is" if clear else "Nowhere is it"
     return (
-        f"The best FID is that of {listed(parts)}. {where} is below every other row's by more "
+        f"The best FID is that of {listed(parts)}. {where} below every other row's by more "
         "than the intervals."
     )
 
