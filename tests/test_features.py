@@ -347,7 +347,7 @@ def test_inception_weights_that_are_missing_broken_or_foreign_are_named(
     for content in (weights.read_bytes()[:100_000], b"", b"hello", b"<html>quota exceeded</html>"):
         broken.write_bytes(content)
         with pytest.raises(
-            ValueError, match=r"^features\.weights: .*broken\.pth is broken"
+            ValueError, match=r"^features\.weights: .*broken\.pth is no whole PyTorch file"
         ) as caught:
             Inception(str(broken))
         assert_one_line(caught.value)
@@ -377,7 +377,7 @@ def test_inception_weights_in_torchs_format_before_1_6(
     found = extract(Inception(str(old)), images, 1, "cpu")
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     old.write_bytes(old.read_bytes()[:-1000])
-    with pytest.raises(ValueError, match=r"old\.pth is broken"):
+    with pytest.raises(ValueError, match=r"old\.pth is no whole PyTorch file"):
         Inception(str(old))
 
 

@@ -202,8 +202,12 @@ def test_solvers_count_evaluations_and_measure_each_row(tmp_path, monkeypatch):
     features = made.features(made.train.images)
     metrics.Reference.of(features).save(paths.reference(made.cfg) / "statistics.npz")
     content = check(solvers.section(made), tmp_path)
-    counts = {name: few for name, *few in content["tables"][1]["rows"]}
+    counts = {name: few for name, *few in content["tables"][2]["rows"]}
     assert counts == {"DDIM (ours)": [5, 10], "Heun": [9, 19]}
+    fids, intervals_of = (content["tables"][i]["rows"] for i in (0, 1))
+    for (_, fid, _), (_, said, _) in zip(fids, intervals_of, strict=True):
+        low, high = map(float, said.split(" – "))
+        assert low < fid < high
 
 
 def test_a_mistake_in_a_solver_names_its_row():
@@ -326,7 +330,7 @@ def test_intervals_agree_with_scipy():
     expected = stats.binomtest(3, 40).proportion_ci(method="wilson")
     share, low, high = intervals.of_share(3, 40)
     assert (share, low, high) == pytest.approx((3 / 40, expected.low, expected.high), abs=1e-6)
-    assert intervals.of_share(0, 40)[1] == 0
+    assert intervals.of_share(0, 40)[1] == pytest.approx(0, abs=1e-12)
     values = np.random.default_rng(1).normal(2, 3, 500)
     mean, low, high = intervals.of_mean(values)
     assert (low, high) == pytest.approx(stats.norm(mean, stats.sem(values)).interval(0.95))

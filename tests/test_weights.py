@@ -266,7 +266,7 @@ def test_a_checkpoint_that_is_cut_short_is_named(tmp_path, zipped):
     path = tmp_path / "w.ckpt"
     save_as(randomised(tiny()).state_dict(), path, zipped)
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(ValueError, match=r"^train.import_from: .*w.ckpt is no PyTorch checkpoint"):
+    with pytest.raises(ValueError, match=r"^train.import_from: .*w.ckpt is no whole PyTorch file"):
         reads(path)
 
 
@@ -292,7 +292,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
 def test_no_code_in_a_checkpoint_runs(tmp_path, zipped):
     save_as({"conv_in.weight": Trap(tmp_path / "ran")}, tmp_path / "w.ckpt", zipped)
     with pytest.raises(
-        ValueError, match=r"w.ckpt is no PyTorch checkpoint of plain tensors \(.*Unsupported global"
+        ValueError, match=r"w.ckpt is no whole PyTorch file of plain tensors \(.*Unsupported global"
     ) as caught:
         reads(tmp_path / "w.ckpt")
     assert not (tmp_path / "ran").exists()
