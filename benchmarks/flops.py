@@ -10,7 +10,7 @@ activations and additions are left out.
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ddim import compose
+from ddim.config import params
 from ddim.unet import UNet
 
 EXPERIMENTS = ("digits", "mnist", "cifar10", "celeba", "lsun_bedroom")
@@ -18,9 +18,9 @@ EXPERIMENTS = ("digits", "mnist", "cifar10", "celeba", "lsun_bedroom")
 
 def multiply_adds(experiment: str) -> tuple[int, float]:
     """(parameters, multiply-adds of one image's forward pass) of an experiment's network."""
-    from ddim.schema import checked
+    from ddim.config.schema import checked
 
-    cfg = checked(compose.build([f"experiment={experiment}"]))
+    cfg = checked(params.build([f"experiment={experiment}"]))
     with torch.device("meta"):
         network = UNet(**cfg.network).eval().to("meta")
         x, t = torch.empty(1, *cfg.image_shape), torch.ones(1, dtype=torch.int64)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from ddim.metrics import Reference, fid
+from ddim.evaluation.metrics import Reference, fid
 
 Result = TypeVar("Result")
 

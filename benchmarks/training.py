@@ -18,10 +18,11 @@ from hydra import compose, initialize_config_dir
 from pytorch_lightning.loggers import Logger
 
 from ddim import schedule
-from ddim.device import EpsModel, describe, torch_device
-from ddim.generation import DDIM, generate
-from ddim.schema import Config, checked, register
-from ddim.training import fit
+from ddim.config.schema import Config, checked, register
+from ddim.runtime.device import describe, torch_device
+from ddim.sampling.generate import DDIM, generate
+from ddim.sampling.network import EpsModel
+from ddim.training.fit import fit
 from ddim.unet import UNet
 
 STEPS, EVERY = 300, 100

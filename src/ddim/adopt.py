@@ -4,7 +4,7 @@
 
 DVC knows only what it ran itself. This looks at every cell of params.yaml's grid and every column
 of Table 2, and has DVC record those that were made by exactly this configuration, this code and
-these weights (their keys, ddim.cells, say so); `dvc repro` then takes them as done. It says which
+these weights (their keys, ddim.records.cells, say so); `dvc repro` then takes them as done. It says which
 are left to do.
 """
 
@@ -13,9 +13,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ddim import cells, compose, files, paths
-from ddim.errors import USER_ERRORS, one_line
-from ddim.schema import Cell, Config
+from ddim.config import params, paths
+from ddim.config.schema import Cell, Config
+from ddim.records import cells
+from ddim.runtime import files
+from ddim.runtime.errors import USER_ERRORS, one_line
 
 ABSENT, OTHER = "not there", "made by another configuration, code or weights"
 
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments:
             raise ValueError(f"ddim.adopt takes no arguments, got {' '.join(arguments)}")
-        return adopt(compose.params([]))
+        return adopt(params.params([]))
     except USER_ERRORS as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 1

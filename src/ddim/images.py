@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from ddim.files import replacing
+from ddim.runtime.files import replacing
 
 HALF = 127.5  # 0 and 255 are the ends of [-1, 1]
 BACKGROUND = 255  # of grids: white

@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ddim.files import replacing
+from ddim.runtime.files import replacing
 from ddim.unet import UNet
 
 KINDS = ("ema", "raw")

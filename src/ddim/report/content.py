@@ -10,9 +10,11 @@ from typing import Any
 from omegaconf import OmegaConf
 from PIL import Image
 
-from ddim import compose
+from ddim.config import params
+from ddim.config.schema import Config
+from ddim.records.aggregate import FID, KID, PRECISION, RECALL, SCORE, Measure, grid, neighbours
+from ddim.records.results import Key, Results, Section
 from ddim.report import findings, numbers, paper, protocol, tables
-from ddim.report.cells import Key, Results, Section
 from ddim.report.document import (
     Block,
     Browser,
@@ -29,9 +31,7 @@ from ddim.report.document import (
     Table,
     Value,
 )
-from ddim.report.estimates import FID, KID, PRECISION, RECALL, SCORE, Measure, grid, neighbours
-from ddim.report.metrics import metrics
-from ddim.schema import Config
+from ddim.report.metrics_json import metrics
 
 PIXELATED_BELOW = 400  # pixels wide: smaller pictures are enlarged without smoothing
 
@@ -394,8 +394,8 @@ def _commands(results: Results, revision: str) -> str:
 def _compose(cfg: Config) -> list[str]:
     """The command that writes params.yaml; none if no file of conf/experiment/ can start it."""
     experiment = cfg.name.replace("-", "_")
-    if not (compose.CONF / "experiment" / f"{experiment}.yaml").is_file():
+    if not (params.CONF / "experiment" / f"{experiment}.yaml").is_file():
         return []
     given = [f"experiment={experiment}"]
-    added = compose.changes(given, cfg)
+    added = params.changes(given, cfg)
     return [] if added is None else [shlex.join(["python", "-m", "ddim.compose", *given, *added])]

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from ddim.report import style
+from ddim.plotting import style
 from ddim.report.document import Plot, Series
 
 _MODEL_ID = re.compile(r'"p\d+"')

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
-from ddim.report.cells import Results
-from ddim.report.estimates import FID, Estimate, best, grid
+from ddim.records.aggregate import FID, Estimate, best, grid
+from ddim.records.results import Results
 from ddim.report.numbers import eta_label, fid, listed, small
 
 Values = Mapping[tuple[int, str], Estimate]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from ddim.report.cells import Cell, Results
+from ddim.records.results import Cell, Results
 from ddim.report.numbers import count, eta_label, listed
 
 

@@ -3,10 +3,7 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from ddim.report import comparable, numbers, paper, protocol
-from ddim.report.cells import Cell, Key, Results
-from ddim.report.document import Row, Table, Value
-from ddim.report.estimates import (
+from ddim.records.aggregate import (
     FID,
     KID,
     PRECISION,
@@ -18,7 +15,10 @@ from ddim.report.estimates import (
     grid,
     neighbours,
 )
-from ddim.tabular import csv_text
+from ddim.records.results import Cell, Key, Results
+from ddim.report import comparability, numbers, paper, protocol
+from ddim.report.document import Row, Table, Value
+from ddim.runtime.tabular import csv_text
 
 ORDER = (FID, KID, PRECISION, RECALL, SCORE)
 CELL = (
@@ -117,7 +117,7 @@ def _range(measure: Measure, found: Estimate) -> str:
 
 def _beside_paper(results: Results, cells: Sequence[Cell], found: Estimate) -> str:
     """'paper 4.16, +0.12' if every repeat follows the paper's protocol, else nothing."""
-    published = [comparable.paper_fid(results, cell) for cell in cells]
+    published = [comparability.paper_fid(results, cell) for cell in cells]
     if any(value is None for value in published):
         return ""
     value = published[0]
@@ -180,13 +180,13 @@ def _caption(results: Results) -> list[str]:
 
 def _beside(results: Results) -> bool:
     """Whether any cell has the paper's value beside it."""
-    return any(comparable.paper_fid(results, c) is not None for c in results.cells.values())
+    return any(comparability.paper_fid(results, c) is not None for c in results.cells.values())
 
 
 def comparison(results: Results) -> str:
     """Whether the paper's values stand beside ours, and if not, why not."""
     number = paper.number(results.cfg.table)
-    reasons = comparable.why_not(results)
+    reasons = comparability.why_not(results)
     if not reasons:
         return (
             f"The protocol is the paper's: its Table {number} stands beside ours ({paper.SOURCE})."
@@ -200,7 +200,7 @@ def reconstruction(results: Results) -> Table:
     columns = list(results.reconstruct.values())
     values = []
     for column in columns:
-        published = comparable.paper_reconstruction(results, column)
+        published = comparability.paper_reconstruction(results, column)
         beside = ""
         if published is not None:
             difference = column.error - published
@@ -229,7 +229,7 @@ def reconstruction(results: Results) -> Table:
 def _reconstruction_note(results: Results) -> str:
     reasons: list[str] = []
     for column in results.reconstruct.values():
-        reasons += [r for r in comparable.reconstruction(results, column) if r not in reasons]
+        reasons += [r for r in comparability.reconstruction(results, column) if r not in reasons]
     if reasons:
         return f"**Not comparable with the paper's Table 2**: {'; '.join(reasons)}."
     return (

@@ -1,14 +1,14 @@
 """Stage `consistency`: the same x_T with few and with many steps, from the sweep's own images."""
 
-from ddim import paths
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Write reports/<name>/lecture/consistency."""
-    from ddim.lecture import consistency
-    from ddim.lecture.bench import Bench
+    from ddim.analysis import consistency
+    from ddim.analysis.context import Bench
 
     consistency.section(Bench.of(cfg)).write(paths.reports(cfg) / "lecture")
 

@@ -1,13 +1,13 @@
 """Stage `data`: the configured images as uint8 arrays in out/<name>/data."""
 
-from ddim import paths
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Prepare both splits and say what there is."""
-    from ddim.datasets import prepare
+    from ddim.data.prepare import prepare
 
     about = prepare(cfg.data, paths.data(cfg))
     print(f"{cfg.data.name}: {about['train_n']} training and {about['test_n']} held-out images")

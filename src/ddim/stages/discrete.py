@@ -4,16 +4,16 @@ Not part of the default pipeline: it shares the images and the feature space wit
 network. `python -m ddim.stages.discrete` after the stages data and features.
 """
 
-from ddim import paths
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Write reports/<name>/lecture/discrete."""
-    from ddim.lecture import discrete
+    from ddim.analysis import appendix_a
 
-    discrete.section(cfg).write(paths.reports(cfg) / "lecture")
+    appendix_a.section(cfg).write(paths.reports(cfg) / "lecture")
 
 
 if __name__ == "__main__":

@@ -4,16 +4,18 @@ from functools import partial
 
 import numpy as np
 
-from ddim import cells, files, paths
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.records import cells
+from ddim.runtime import files
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Measure the configured cell's images against the reference."""
-    from ddim import features, metrics
-    from ddim.device import torch_device
-    from ddim.progress import track
+    from ddim.evaluation import features, metrics
+    from ddim.runtime.device import torch_device
+    from ddim.runtime.progress import track
 
     path = paths.samples(cfg) / "samples.npy"
     name = paths.cell_name(cfg.cell, cfg.sampler.scheduler)

@@ -1,14 +1,14 @@
 """Stage `family`: the marginals, weights and bound that make one network serve every sampler."""
 
-from ddim import paths
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Write reports/<name>/lecture/family."""
-    from ddim.lecture import family
-    from ddim.lecture.bench import Bench
+    from ddim.analysis import family
+    from ddim.analysis.context import Bench
 
     family.section(Bench.of(cfg)).write(paths.reports(cfg) / "lecture")
 

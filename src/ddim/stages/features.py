@@ -3,15 +3,15 @@
 A classifier is trained here on the training split's labels; Inception is only checked and named.
 """
 
-from ddim import paths
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Prepare the configured extractor and say what it is."""
-    from ddim.device import torch_device
-    from ddim.features import prepare
+    from ddim.evaluation.features import prepare
+    from ddim.runtime.device import torch_device
 
     device = torch_device(cfg.trainer.accelerator)
     data, folder = paths.data(cfg), paths.features(cfg)

@@ -1,14 +1,14 @@
 """Stage `interpolate`: paths between latents and between encoded real images."""
 
-from ddim import paths
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Write reports/<name>/lecture/interpolate."""
-    from ddim.lecture import interpolate
-    from ddim.lecture.bench import Bench
+    from ddim.analysis import interpolate
+    from ddim.analysis.context import Bench
 
     interpolate.section(Bench.of(cfg)).write(paths.reports(cfg) / "lecture")
 

@@ -1,14 +1,14 @@
 """Stage `ode`: the error against a long solution, and its order."""
 
-from ddim import paths
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Write reports/<name>/lecture/ode."""
-    from ddim.lecture import ode
-    from ddim.lecture.bench import Bench
+    from ddim.analysis import ode
+    from ddim.analysis.context import Bench
 
     ode.section(Bench.of(cfg)).write(paths.reports(cfg) / "lecture")
 

@@ -1,14 +1,14 @@
 """Stage `path`: x_t and x0_hat along one trajectory, as a grid and an animation."""
 
-from ddim import paths
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Write reports/<name>/lecture/path."""
-    from ddim.lecture import path
-    from ddim.lecture.bench import Bench
+    from ddim.analysis import path
+    from ddim.analysis.context import Bench
 
     path.section(Bench.of(cfg)).write(paths.reports(cfg) / "lecture")
 

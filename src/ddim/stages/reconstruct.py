@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ddim import cells, files, paths, provenance
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.records import cells
+from ddim.runtime import files, git
+from ddim.runtime.cli import stage
 
 if TYPE_CHECKING:
     import torch
 
-    from ddim.device import EpsModel
+    from ddim.sampling.network import EpsModel
 
 PRECISION = "32-true"  # whatever the samplers use: rounding would drown the error at large S
 SHOWN = 8  # images of the picture: originals above, decoded below
@@ -27,8 +29,8 @@ def run(cfg: Config) -> None:
     if cells.reconstructed(cfg, key):
         print(f"S = {cfg.cell.steps}: already there")
         return
-    from ddim import metrics
-    from ddim.data import load
+    from ddim.evaluation import metrics
+    from ddim.records.arrays import load
 
     taken = cells.trajectory(cfg)
     images = load(paths.data(cfg), "test").images[: cfg.reconstruct.n]
@@ -57,7 +59,7 @@ def run(cfg: Config) -> None:
         "precision": PRECISION,
         "seconds": round(seconds, 3),
         "key": key,
-        "revision": provenance.revision(),
+        "revision": git.revision(),
     }
     files.write_json(paths.reconstruct_report(cfg, ".json"), report)
     print(f"S = {cfg.cell.steps}: error {error.value:.6f} on [0,1], {len(images)} images")
@@ -72,7 +74,7 @@ def _round_trip(cfg: Config, tau: list[int], images: np.ndarray) -> tuple[np.nda
 
     from ddim import schedule
     from ddim.images import squared_errors, to_float, to_uint8
-    from ddim.progress import track
+    from ddim.runtime.progress import track
     from ddim.sampler import encode, sample
 
     model, device = _network(cfg)
@@ -96,7 +98,8 @@ def _round_trip(cfg: Config, tau: list[int], images: np.ndarray) -> tuple[np.nda
 def _network(cfg: Config) -> tuple["EpsModel", "torch.device"]:
     """The trained network on its device."""
     from ddim import weights
-    from ddim.device import EpsModel, torch_device
+    from ddim.runtime.device import torch_device
+    from ddim.sampling.network import EpsModel
 
     unet, _ = weights.load(cells.weights_file(cfg), expect=cfg.network)
     device = torch_device(cfg.trainer.accelerator)

@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ddim import files, paths
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.runtime import files
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Extract both splits' features, keep the reference's, and report the protocol."""
-    from ddim import features, metrics
-    from ddim.data import load
-    from ddim.device import torch_device
-    from ddim.neighbours import radii, some
-    from ddim.progress import track
+    from ddim.evaluation import features, metrics
+    from ddim.evaluation.precision_recall import radii, some
+    from ddim.records.arrays import load
+    from ddim.runtime.device import torch_device
+    from ddim.runtime.progress import track
 
     device = torch_device(cfg.trainer.accelerator)
     extractor = features.load_extractor(cfg.features, paths.features(cfg), device)

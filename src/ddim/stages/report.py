@@ -1,16 +1,18 @@
 """Stage `report`: tables, figures, README.md and index.html from committed JSON, without torch."""
 
-from ddim import paths
-from ddim.report import build, cells, terminal
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.records import results
+from ddim.report import build
+from ddim.report.render import terminal
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
     """Write reports/<name>/ and print Table 1; the last line is the page's path."""
-    results = cells.load(cfg, paths.reports(cfg), sections=cfg.lecture.sections)
-    build.build(results)
-    terminal.summary(results)
+    found = results.load(cfg, paths.reports(cfg), sections=cfg.lecture.sections)
+    build.build(found)
+    terminal.summary(found)
     print(paths.reports(cfg) / "index.html")
 
 

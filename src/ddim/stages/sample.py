@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ddim import cells, files, paths, provenance
-from ddim.schema import Config
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.records import cells
+from ddim.runtime import files, git
+from ddim.runtime.cli import stage
 
 if TYPE_CHECKING:
-    from ddim.generation import Walk
+    from ddim.sampling.generate import Walk
 
 SHOWN = 64  # images of the grid beside the report
 
@@ -22,7 +24,7 @@ def run(cfg: Config) -> None:
     if cells.done(cfg, plan.key):
         print(f"{name}: already there")
         return
-    from ddim.generation import generate_cell
+    from ddim.sampling.generate import generate_cell
 
     walk = _walk(cfg, plan)
     path = paths.samples(cfg) / "samples.npy"
@@ -45,9 +47,9 @@ def run(cfg: Config) -> None:
 def _walk(cfg: Config, plan: cells.Plan) -> "Walk":
     """The configured sampler around the trained network."""
     from ddim import schedule, weights
-    from ddim.device import EpsModel
-    from ddim.generation import DDIM
-    from ddim.schedulers import Scheduler
+    from ddim.sampling.diffusers_schedulers import Scheduler
+    from ddim.sampling.generate import DDIM
+    from ddim.sampling.network import EpsModel
 
     unet, _ = weights.load(cells.weights_file(cfg), expect=cfg.network)
     model = EpsModel(unet, precision=cfg.sample.precision, compiled=cfg.trainer.compile)
@@ -67,8 +69,8 @@ def _walk(cfg: Config, plan: cells.Plan) -> "Walk":
 
 def _report(cfg: Config, plan: cells.Plan, path: Path, *, nfe: int, seconds: float) -> None:
     """The cell's JSON, last of all: a cell with it is done."""
-    from ddim.device import describe, torch_device
     from ddim.images import grid, save_png
+    from ddim.runtime.device import describe, torch_device
 
     images = np.load(path, mmap_mode="r")
     assert images.shape == (plan.n, *cfg.image_shape), images.shape
@@ -83,7 +85,7 @@ def _report(cfg: Config, plan: cells.Plan, path: Path, *, nfe: int, seconds: flo
         "seconds_per_image": round(seconds / plan.n, 6),
         "samples_sha256": files.sha256(path),
         "key": plan.key,
-        "revision": provenance.revision(),
+        "revision": git.revision(),
     }
     files.write_json(paths.sample_report(cfg, ".json"), report)
 

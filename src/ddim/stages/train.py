@@ -7,9 +7,11 @@ only the one set that train.import_weights names.
 from pathlib import Path
 from typing import Any
 
-from ddim import files, keys, paths, provenance
-from ddim.schema import Config, as_dict
-from ddim.stages.entry import stage
+from ddim.config import paths
+from ddim.config.schema import Config, as_dict
+from ddim.records import fingerprints
+from ddim.runtime import files, git
+from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
@@ -19,7 +21,7 @@ def run(cfg: Config) -> None:
         return
     for path in sorted(paths.weights(cfg).glob("*.safetensors")):
         report[f"{path.stem}_sha256"] = files.sha256(path)
-    report |= {"seed": cfg.seed, "revision": provenance.revision()}
+    report |= {"seed": cfg.seed, "revision": git.revision()}
     files.write_json(paths.reports(cfg) / "train.json", report)
 
 
@@ -35,14 +37,17 @@ def _network(cfg: Config) -> Any:
 
 def _train(cfg: Config) -> dict[str, Any] | None:
     from ddim import schedule
-    from ddim.data import load
-    from ddim.device import torch_device
-    from ddim.tracking import training_run
-    from ddim.training import fit
+    from ddim.records.arrays import load
+    from ddim.runtime.device import torch_device
+    from ddim.tracking.run import training_run
+    from ddim.training.fit import fit
 
     network = _network(cfg)
     about = files.read_json(paths.data(cfg) / "about.json")
-    work = paths.WORK / f"train-{keys.training_key(cfg, about['files']['train.npy']['sha256'])}"
+    work = (
+        paths.WORK
+        / f"train-{fingerprints.training_key(cfg, about['files']['train.npy']['sha256'])}"
+    )
     with training_run(
         cfg.logger,
         name="train",
@@ -83,7 +88,7 @@ def _train(cfg: Config) -> dict[str, Any] | None:
 
 def _import(cfg: Config) -> dict[str, Any]:
     """Published weights, exported under the kind that they are said to be."""
-    from ddim.published import import_published
+    from ddim.interop.published import import_published
 
     train = cfg.train
     assert train.import_from is not None

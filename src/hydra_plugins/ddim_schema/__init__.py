@@ -3,6 +3,6 @@
 DVC composes conf/ itself (`dvc exp run`); through this plug-in it applies the same types.
 """
 
-from ddim.schema import register
+from ddim.config.schema import register
 
 register()

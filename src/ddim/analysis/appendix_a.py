@@ -1,0 +1,226 @@
+"""Appendix A, which the paper leaves as theory: DDIM on binary images, trained and sampled.
+
+One network learns p(x_0 | x_t) of the binarised images with a cross-entropy; every eta and every
+trajectory then samples from it, as in the Gaussian case. Trains with the experiment's recipe, in
+this stage: nothing else of the pipeline uses these weights, so none are kept.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
+
+from ddim import multinomial
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.evaluation import features, metrics
+from ddim.noise import Noise
+from ddim.objective import flipped
+from ddim.plotting import canvas
+from ddim.records import arrays
+from ddim.records.section import Section
+from ddim.runtime.device import torch_device
+from ddim.runtime.progress import track
+from ddim.unet import UNet
+
+CLAIM = (
+    "The construction is not tied to Gaussian noise: a non-Markovian process with the right "
+    "marginals exists for discrete data as well, and has a deterministic-like end of its own."
+)
+CLASSES = 2  # of a binary pixel
+LARGEST = 1 - 2**-24  # the float32 before 1: a uniform number stays below 1
+
+
+def section(cfg: Config) -> Section:
+    """Train on the binarised training images, sample the sweep's grid, measure every cell."""
+    made = Section("discrete", 10, "The discrete case (Appendix A)", CLAIM)
+    device = torch_device(cfg.trainer.accelerator)
+    images = binarised(np.array(arrays.load(paths.data(cfg), "train").images))
+    network = train(cfg, images, device)
+    extractor = features.load_extractor(cfg.features, paths.features(cfg), device)
+
+    def measured(x: Tensor) -> np.ndarray:
+        return features.extract(extractor, pictures(x), cfg.features.batch_size, device)
+
+    reference = metrics.Reference.of(measured(images))
+    rows, shown = [], {}
+    cells = [(eta, S) for eta in _etas(cfg) for S in sorted(cfg.sweep.steps)]
+    with track(len(cells), "discrete cells") as advance:
+        for eta, S in cells:
+            x = sample(cfg, network, S, eta, device)
+            fid = metrics.fid(measured(x), reference)
+            rows.append([eta, S, float(fid.value), *fid.interval, float(x.float().mean())])
+            shown[eta, S] = pictures(x[: cfg.lecture.shown])
+            advance()
+    _show(cfg, rows, shown, float(images.float().mean()), made)
+    return made
+
+
+def binarised(images: np.ndarray) -> Tensor:
+    """Classes 0 (dark) and 1 (light), int64 of uint8 images' shape: light from 128 on."""
+    return torch.from_numpy((images >= 128).astype(np.int64))
+
+
+def pictures(x: Tensor) -> np.ndarray:
+    """uint8 images, 0 and 255, of classes."""
+    return np.asarray((x * 255).to(torch.uint8).cpu().numpy())
+
+
+def train(cfg: Config, images: Tensor, device: torch.device) -> torch.nn.Module:
+    """The averaged network whose output is the logit of p(x_0 = 1 | x_t), pixel by pixel.
+
+    images: classes int64 [N,C,H,W]. The objective is App. A's cross-entropy with all weights 1.
+    """
+    seeds = np.random.SeedSequence(cfg.seed).generate_state(3).tolist()
+    initial, batches, steps = seeds  # steps: the network's own draws (dropout)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(initial)
+        network = UNet(**cfg.network).to(device).train()
+        torch.manual_seed(steps)
+        return _fit(cfg, network, images, torch.Generator().manual_seed(batches))
+
+
+def _fit(
+    cfg: Config, network: torch.nn.Module, images: Tensor, generator: torch.Generator
+) -> torch.nn.Module:
+    """Train `network` where it lies; `generator` draws the batches, t, the flips and x_t."""
+    recipe, alpha = cfg.train, multinomial.alpha(cfg.diffusion.T)
+    device = next(network.parameters()).device
+    average = _average(network, recipe.ema_decay)
+    optimizer = torch.optim.Adam(network.parameters(), recipe.lr)
+    with track(recipe.steps, "discrete training") as advance:
+        for step in range(recipe.steps):
+            x_0 = _batch(cfg, images, generator)
+            t = torch.randint(1, len(alpha), (len(x_0),), generator=generator)
+            x_t = diffuse(x_0, alpha[t], generator)
+            logits = network(_inside(x_t).to(device), t.to(device))
+            loss = F.binary_cross_entropy_with_logits(logits, x_0.float().to(device))
+            if not loss.isfinite():
+                raise ValueError(
+                    f"the discrete loss is {loss.item()} at step {step}: lower train.lr"
+                )
+            optimizer.param_groups[0]["lr"] = recipe.lr * min(1, (step + 1) / max(recipe.warmup, 1))
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.grad_clip)
+            optimizer.step()
+            average.update_parameters(network)
+            advance(note=f"loss {loss.item():.3f}" if step % recipe.log_every == 0 else "")
+    trained: torch.nn.Module = average.module.eval()
+    return trained
+
+
+def _batch(cfg: Config, images: Tensor, generator: torch.Generator) -> Tensor:
+    """train.batch_size images with replacement, half of them mirrored if arrays.flip says so."""
+    size = cfg.train.batch_size
+    x_0 = images[torch.randint(len(images), (size,), generator=generator)]
+    if not cfg.data.flip:
+        return x_0
+    return flipped(x_0, torch.rand(size, generator=generator) < 0.5)
+
+
+def _average(network: torch.nn.Module, decay: float) -> AveragedModel:
+    """The moving average with the Gaussian training's ramp: min(decay, (1 + n) / (10 + n))."""
+
+    def move(averages: Any, parameters: Any, n: Any) -> None:
+        keep = min(decay, (1 + int(n)) / (10 + int(n)))
+        torch._foreach_lerp_(averages, parameters, 1 - keep)
+
+    return AveragedModel(network, multi_avg_fn=torch.no_grad()(move))
+
+
+def diffuse(x_0: Tensor, a: Tensor, generator: torch.Generator) -> Tensor:
+    """A draw of q(x_t | x_0): each pixel is kept with probability a [N], else drawn anew."""
+    keep = torch.rand(x_0.shape, generator=generator) < a.reshape(-1, *[1] * (x_0.ndim - 1))
+    anew = torch.randint(CLASSES, x_0.shape, generator=generator)
+    return torch.where(keep, x_0, anew)
+
+
+def sample(
+    cfg: Config, network: torch.nn.Module, S: int, eta: float, device: torch.device
+) -> Tensor:
+    """sample.n images as classes int64 [n,C,H,W]; image i depends on (seed, i) alone.
+
+    tau_i = floor(i T / S), not the configured spacing: x_T is uniform at T alone.
+    """
+    noise = Noise(cfg.sweep.seeds[0], range(cfg.sample.n), cfg.image_shape, device)
+
+    def uniform(_: Tensor) -> Tensor:
+        return torch.special.ndtr(noise.draw()).clamp(max=LARGEST)
+
+    @torch.inference_mode()
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        p = torch.cat([
+            network(_inside(part), steps).sigmoid()
+            for part, steps in zip(
+                x.split(cfg.sample.batch_size), t.split(cfg.sample.batch_size), strict=True
+            )
+        ])  # fmt: skip
+        return torch.stack([1 - p, p], dim=-1)
+
+    x_T = (noise.draw() > 0).long()
+    tau, alpha = trajectory(cfg.diffusion.T, S), multinomial.alpha(cfg.diffusion.T)
+    return multinomial.sample(predict, x_T, CLASSES, alpha, tau, eta, rand_like=uniform).cpu()
+
+
+def trajectory(T: int, S: int) -> list[int]:
+    """tau_i = floor(i T / S) for i = 1..S: it ends at T, where a = 0."""
+    return [(i + 1) * T // S for i in range(S)]
+
+
+def _inside(x: Tensor) -> Tensor:
+    """Classes as the network sees them: -1 and 1."""
+    return x.float() * 2 - 1
+
+
+def _etas(cfg: Config) -> list[float]:
+    """The sweep's numbers; sigma-hat has no discrete counterpart."""
+    etas = [float(eta) for eta in cfg.sweep.eta if eta != "hat"]
+    if not etas:
+        raise ValueError(f"sweep.eta needs a number for the discrete case, got {cfg.sweep.eta}")
+    return etas
+
+
+def _show(
+    cfg: Config,
+    rows: Sequence[Sequence[float]],
+    shown: dict[tuple[float, int], np.ndarray],
+    light: float,
+    made: Section,
+) -> None:
+    steps, etas = sorted(cfg.sweep.steps), _etas(cfg)
+    at = {(row[0], int(row[1])): row for row in rows}
+    made.table(
+        "FID of binary samples against the binarised training images",
+        ["η", *(f"S = {S}" for S in steps)],
+        [[f"{eta:g}", *(at[eta, S][2] for S in steps)] for eta in etas],
+    )
+    made.numbers |= {f"fid_eta{eta:g}_S{S}": at[eta, S][2] for eta, S in at}
+    best = min(rows, key=lambda row: row[2])
+    made.finding = (
+        f"One network trained on binary images serves every η and S here too; the best cell is "
+        f"η = {best[0]:g} with S = {best[1]:g} (FID {best[2]:.2f})."
+    )
+    made.text = (
+        f"Pixels are light from 128 on ({light:.1%} are). {cfg.sample.n} images a cell, "
+        f"{cfg.train.steps} steps of training, a = 1 - t/T, T = {cfg.diffusion.T}; "
+        "τ_i = ⌊i T / S⌋, so every trajectory begins with the uniform x_T. η names the "
+        "range that the paper leaves open: at η = 0 a pixel is kept or takes the prediction and is "
+        "never drawn anew; at η = 1 nothing is kept but through the prediction."
+    )
+    made.figure(
+        "samples.png",
+        canvas.picture(
+            np.concatenate(list(shown.values())),
+            len(next(iter(shown.values()))),
+            row_labels=[f"η = {eta:g}, S = {S}" for eta, S in shown],
+        ),
+        caption="The first images of every cell; one column, one x_T.",
+        alt="Rows of binary images, one for each η and S.",
+        columns=["eta", "S", "fid", "low", "high", "light"],
+        rows=rows,
+    )

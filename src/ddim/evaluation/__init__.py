@@ -1,0 +1,1 @@
+"""From images to numbers: feature spaces, FID, KID, precision and recall, and their intervals."""

@@ -1,0 +1,219 @@
+"""A small classifier trained on the data itself: a feature space where Inception has no meaning.
+
+Owns its architecture, its training and its file. Its features are the mean-pooled activations of
+the last block, which the final linear layer reads, as Inception's 2048 are.
+"""
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ddim.runtime.files import replacing
+
+SMALLEST, LARGEST = 8, 64  # image sizes in pixels
+WIDTH = 32  # channels of the first stage; they double with every halving of the image
+LEARNING_RATE = 3e-3
+WEIGHT_DECAY = 0.05
+
+
+class Classifier(nn.Module):
+    """A residual network that halves the image until it is 4 pixels wide, or a little less.
+
+    Args:
+        in_channels: 1 for grey images, 3 for RGB.
+        image_size: side of the square images in pixels, 8..64. Above 16, the first convolution
+            halves the image already: that keeps MNIST within two minutes on two cores.
+        classes: how many labels there are.
+        dim: width D of the features.
+    """
+
+    def __init__(self, *, in_channels: int, image_size: int, classes: int, dim: int = 64) -> None:
+        super().__init__()
+        if not SMALLEST <= image_size <= LARGEST:
+            raise ValueError(
+                f"features.name=classifier takes images of {SMALLEST}..{LARGEST} pixels, got "
+                f"data.image_size={image_size}; use features=inception"
+            )
+        self.arguments = {
+            "in_channels": in_channels,
+            "image_size": image_size,
+            "classes": classes,
+            "dim": dim,
+        }
+        self.num_features = dim
+        widths, halve_first = _widths(image_size, dim)
+        stages: list[nn.Module] = [*_convolution(in_channels, widths[0], stride=1 + halve_first)]
+        for narrow, wide in pairwise(widths):
+            stages += [*_convolution(narrow, wide, stride=2), Residual(wide)]
+        self.body = nn.Sequential(*stages)
+        self.head = nn.Linear(dim, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features, float32 [N,D], of uint8 images [N,C,H,W]."""
+        channels, size = self.arguments["in_channels"], self.arguments["image_size"]
+        if images.dtype != torch.uint8 or images.shape[1:] != (channels, size, size):
+            raise ValueError(
+                f"this classifier takes uint8 images [N,{channels},{size},{size}], got "
+                f"{images.dtype} {list(images.shape)}: run the features stage on this data"
+            )
+        x = images.float() / 127.5 - 1
+        return self.body(x.to(memory_format=torch.channels_last)).mean((2, 3)).float()
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Unnormalised log-probabilities, float32 [N,K], of uint8 images [N,C,H,W]."""
+        logits: Tensor = self.head(self(images))
+        return logits
+
+
+class Residual(nn.Module):
+    """y = relu(x + f(x)) with two 3x3 convolutions in f."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        first, second = _convolution(width, width), _convolution(width, width)
+        self.branch = nn.Sequential(*first, *second[:-1])  # the last ReLU comes after the sum
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.branch(x))
+
+
+def _convolution(narrow: int, wide: int, *, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(narrow, wide, 3, stride=stride, padding=1, bias=False)
+    return [convolution, nn.BatchNorm2d(wide), nn.ReLU()]
+
+
+def _widths(image_size: int, dim: int) -> tuple[list[int], bool]:
+    """Channels of each stage, and whether the first convolution halves the image."""
+    halve_first = image_size > 16
+    size = image_size // (1 + halve_first)
+    widths = [WIDTH]
+    while size > 4:
+        size //= 2
+        widths.append(widths[-1] * 2)
+    return [*widths[:-1], dim], halve_first
+
+
+def train_classifier(
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    *,
+    dim: int,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    device: torch.device | str = "cpu",
+    progress: Callable[[int], None] | None = None,
+) -> Classifier:
+    """Train a Classifier: cross-entropy, AdamW, one cycle of the learning rate, random shifts.
+
+    A function of its arguments and the device: the global random state is neither read nor
+    changed. bfloat16 on a GPU, float32 elsewhere; what comes back is float32 in eval mode.
+
+    Args:
+        images: uint8 [N,C,H,W] with H = W.
+        labels: int64 [N] in 0..K-1.
+        dim: width D of the features.
+        progress: called with the number of images just seen, `epochs` x N in all.
+
+    Raises:
+        ValueError: no labels, unusable ones, or a loss that is not finite.
+    """
+    labels = _checked(images, labels)
+    device, generator = torch.device(device), torch.Generator().manual_seed(seed)
+    network = _initial(images.shape, int(labels.max()) + 1, dim, generator).to(device)
+    x, y = torch.from_numpy(np.array(images)).to(device), torch.from_numpy(labels).to(device)
+    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    steps = epochs * -(-len(x) // batch_size)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True):
+        for _ in range(epochs):
+            for batch in torch.randperm(len(x), generator=generator).to(device).split(batch_size):
+                shifted = _shift(x[batch], network.arguments["image_size"] // 8, generator)
+                with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                    loss = F.cross_entropy(network.logits(shifted), y[batch])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                cycle.step()
+                if progress is not None:
+                    progress(len(batch))
+            if not loss.isfinite():
+                raise ValueError(f"the classifier's loss became {loss.item()}: check the images")
+    return network.eval()
+
+
+def _checked(images: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    if labels is None:
+        raise ValueError(
+            "features.name=classifier needs labels and this data has none: use features=inception"
+        )
+    if len(labels) != len(images) or labels.min() < 0 or labels.max() < 1:
+        raise ValueError(
+            f"the classifier needs one label in 0..K-1 per image and K of at least 2, got "
+            f"{len(labels)} labels in {labels.min()}..{labels.max()} for {len(images)} images"
+        )
+    return np.asarray(labels, dtype=np.int64)
+
+
+def _initial(shape: tuple[int, ...], classes: int, dim: int, g: torch.Generator) -> Classifier:
+    """He et al.'s initialisation drawn from `g`; a zero head starts from equal probabilities."""
+    with torch.random.fork_rng(devices=[]):  # the constructors draw from the global state
+        network = Classifier(in_channels=shape[1], image_size=shape[2], classes=classes, dim=dim)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=g)
+    nn.init.zeros_(network.head.weight)
+    nn.init.zeros_(network.head.bias)
+    return network.to(memory_format=torch.channels_last)
+
+
+def _shift(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Each image moved by up to `most` pixels along each axis, black coming in at the border."""
+    n, _, height, width = images.shape
+    corner = torch.randint(2 * most + 1, (2, n, 1), generator=generator).to(images.device)
+    rows = corner[0] + torch.arange(height, device=images.device)  # [N,H]
+    columns = corner[1] + torch.arange(width, device=images.device)  # [N,W]
+    which = torch.arange(n, device=images.device)[:, None, None]
+    padded = F.pad(images, (most,) * 4).movedim(1, -1)  # [N,H+2p,W+2p,C]
+    return padded[which, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
+
+
+def save_classifier(path: Path, classifier: Classifier, *, about: dict[str, Any]) -> None:
+    """Write weights, constructor arguments and `about` as one safetensors file, whole or not."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in classifier.state_dict().items()}
+    notes = {"arguments": json.dumps(classifier.arguments), "about": json.dumps(about)}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata=notes)
+
+
+def load_classifier(
+    path: Path, device: torch.device | str = "cpu"
+) -> tuple[Classifier, dict[str, Any]]:
+    """The classifier of `save_classifier` in eval mode, and its `about`.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is broken, or it is not a classifier's.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: run the features stage")
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with torch.random.fork_rng(devices=[]):
+            classifier = Classifier(**json.loads(notes["arguments"]))
+        classifier.load_state_dict(tensors)
+        about: dict[str, Any] = json.loads(notes["about"])
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise ValueError(f"{path} is no classifier's weights: run the features stage") from error
+    return classifier.to(device).eval(), about

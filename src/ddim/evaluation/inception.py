@@ -1,0 +1,90 @@
+"""torch-fidelity's Inception, the feature space of published FIDs, behind our extractor's door.
+
+Owns where its weights come from and what is said when they are missing or are not its weights.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ddim.runtime import torch_file
+from ddim.runtime.files import sha256
+
+FILE = "weights-inception-2015-12-05-6726825d.pth"  # an asset of torch-fidelity's release v0.2.0
+LAYER, LOGITS = "2048", "logits_unbiased"  # torch-fidelity's names; its Inception score uses these
+
+
+class Inception(nn.Module):
+    """FID's Inception, TensorFlow's weights and resize: uint8 images to 2,048 features.
+
+    Args:
+        weights: a local file of torch-fidelity's weights, or None for its own download (kept in
+            torch's hub folder).
+
+    Raises:
+        FileNotFoundError: no such file, or it cannot be downloaded.
+        ValueError: the file holds other weights.
+    """
+
+    num_features = 2048
+
+    def __init__(self, weights: str | None = None) -> None:
+        super().__init__()
+        path = Path(weights) if weights is not None else _downloaded()
+        self.sha256 = _check(path)
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+        try:
+            self.network = FeatureExtractorInceptionV3(
+                "inception-v3-compat", [LAYER], feature_extractor_weights_path=str(path)
+            )
+        except (RuntimeError, TypeError, AttributeError) as error:  # others, or none by name
+            first = " ".join(str(error).split())[:120]
+            raise ValueError(f"features.weights: {path} holds other weights: {first}...") from None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features, float32 [N,2048], of uint8 images [N,C,H,W]; grey ones are repeated to RGB."""
+        if images.shape[1] == 1:
+            images = images.expand(-1, 3, -1, -1)
+        features: Tensor = self.network(images)[0]
+        return features
+
+    def head(self, features: Tensor) -> Tensor:
+        """Logits without bias, float32 [N,1008], of features [N,2048]: the Inception score's."""
+        return features @ self.network.fc.weight.T
+
+
+def _downloaded() -> Path:
+    """Where torch-fidelity's weights lie in torch's hub folder; fetched on first use."""
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest = FILE.removesuffix(".pth").rsplit("-", 1)[1]
+        try:
+            torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), digest, progress=False)
+        except (OSError, RuntimeError) as error:
+            raise FileNotFoundError(
+                f"Inception's weights could not be downloaded ({error}): get {FILE} from "
+                "torch-fidelity's release v0.2.0 and set features.weights to its path"
+            ) from None
+    return path
+
+
+def _check(path: Path) -> str:
+    """The file's sha256, after a look that it is whole and holds plain tensors only.
+
+    torch-fidelity loads it with pickle's full powers, which a foreign file must not get.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"features.weights: no file {path}; expected torch-fidelity's {FILE}, or null to "
+            "let it be downloaded"
+        )
+    try:
+        torch_file.load(path)
+    except ValueError as error:
+        raise ValueError(f"features.weights: {error}; expected torch-fidelity's {FILE}") from None
+    return sha256(path)

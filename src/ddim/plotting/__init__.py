@@ -1,0 +1,1 @@
+"""matplotlib in one place: the look of a figure, a canvas, grids of images, animations."""

@@ -1,0 +1,92 @@
+"""Document -> index.html: one self-contained file that opens from disk and asks no network."""
+
+import base64
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ddim.plotting import style
+from ddim.report import curves
+from ddim.report.document import Document, Plot
+
+_MIME = {".png": "image/png", ".svg": "image/svg+xml"}
+_GLYPHS = {  # the markers of `style`, drawn in a 16x16 box for the legend
+    "circle": '<circle cx="8" cy="8" r="4.5"/>',
+    "square": '<rect x="4" y="4" width="8" height="8"/>',
+    "triangle": '<path d="M8 3 13 12.5H3z"/>',
+    "diamond": '<path d="M8 2.5 13 8 8 13.5 3 8z"/>',
+    "inverted_triangle": '<path d="M8 13 3 3.5h10z"/>',
+    "cross": '<path d="M7 3h2v4h4v2H9v4H7V9H3V7h4z"/>',
+    "x": '<path d="m4 5 1-1 3 3 3-3 1 1-3 3 3 3-1 1-3-3-3 3-1-1 3-3z"/>',
+}
+
+
+def render(document: Document) -> str:
+    """The page as text; every picture, script and number is inside it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ddim.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        kind=lambda block: type(block).__name__,
+        md=_markdown,
+        inline=_inline,
+        uri=data_uri,
+        joined=lambda folder, path: folder / path,
+        plain=_plain,
+    )
+    environment.globals.update(plot_json=_plot_json, strokes=style.STROKES, glyphs=_GLYPHS)
+    plots = [block for block in document.blocks() if isinstance(block, Plot)]
+    return environment.get_template("page.html.j2").render(
+        document=document,
+        bokeh=curves.script() if plots else "",
+        metrics=_plain(document.metrics),
+    )
+
+
+@cache
+def data_uri(path: Path) -> str:
+    """A picture as a data: address; ValueError for a kind that browsers may not show."""
+    if path.suffix not in _MIME:
+        raise ValueError(f"{path}: a picture of the page must be one of {', '.join(_MIME)}")
+    return f"data:{_MIME[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _plain(value: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
+
+
+def _plot_json(plot: Plot) -> str:
+    """Both colourings of a plot: {"light": ..., "dark": ...}."""
+    light, dark = (curves.item(plot, dark=dark) for dark in (False, True))
+    return f'{{"light": {light}, "dark": {dark}}}'.replace("</", "<\\/")
+
+
+def _markdown(text: str) -> str:
+    """Markdown paragraphs -> HTML; raw HTML in the text stays text."""
+    return _symbols(_parser().render(text))
+
+
+def _inline(text: str) -> str:
+    """Markdown within a line -> HTML."""
+    return _symbols(_parser().renderInline(text))
+
+
+def _symbols(html: str) -> str:
+    """The plain text's x_T, x_0 and x_t with real subscripts."""
+    return re.sub(r"\bx_([T0t])\b", r"x<sub>\1</sub>", html)
+
+
+@cache
+def _parser() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table")

@@ -1,0 +1,67 @@
+"""What a Hydra multirun owes its user: every cell is tried, and failures are listed at the end."""
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from ddim.config.schema import Accelerator, Config
+from ddim.runtime import gpu_lock
+from ddim.runtime.errors import USER_ERRORS, one_line
+from ddim.runtime.files import write_text
+
+FAILURE = "failure.txt"  # in a failed job's own folder; jobs may run in other processes
+
+
+def in_multirun() -> bool:
+    """Whether this job is one of a multirun."""
+    return HydraConfig.get().mode is RunMode.MULTIRUN
+
+
+def prepare(cfg: Config) -> None:
+    """Get this process ready for one job of a multirun: a GPU of its own, if GPUs there are.
+
+    Raises ValueError for several processes under `ddp`, which starts them by repeating the command.
+    """
+    trainer = cfg.trainer
+    if trainer.devices * trainer.num_nodes == 1:
+        if trainer.accelerator in (Accelerator.auto, Accelerator.cuda):
+            gpu_lock.claim()
+    elif trainer.strategy != "ddp_spawn":
+        raise ValueError(
+            f"trainer.strategy is {trainer.strategy} with {trainer.devices} devices in a multirun:"
+            " every process would start the whole multirun again; use trainer.devices=1, or run"
+            " one cell at a time"
+        )
+
+
+def record_failure(error: Exception) -> None:
+    """Keep `error` for the list at the end, so that the other jobs go on."""
+    job = HydraConfig.get()
+    lines = [f"{job.job.override_dirname or job.job.name}: {one_line(error)}"]
+    if not isinstance(error, USER_ERRORS):  # a bug: whoever mends it needs the trace
+        lines += traceback.format_exception(error)
+    write_text(Path(job.runtime.output_dir) / FAILURE, "\n".join(lines))
+
+
+class ListFailures(Callback):
+    """Hydra callback: after the last job, say which failed and why, and exit with 1."""
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """List the failures of this sweep's folder."""
+        found = sorted(Path(config.hydra.sweep.dir).glob(f"*/{FAILURE}"), key=_number)
+        if not found:
+            return
+        print(f"\n{len(found)} of the jobs failed; the others are kept:", file=sys.stderr)
+        for path in found:
+            print(f"  {path.read_text(encoding='utf-8').rstrip()}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _number(path: Path) -> int:
+    return int(path.parent.name)

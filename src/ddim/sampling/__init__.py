@@ -1,0 +1,1 @@
+"""From a network to images: an edit here changes samples."""

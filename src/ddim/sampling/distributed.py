@@ -1,0 +1,56 @@
+"""One cell's images over several processes, devices and nodes, through Lightning's Trainer.predict.
+
+The processes share out the missing shards and write them to one folder; nothing is gathered.
+"""
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from ddim.config import schema
+from ddim.runtime.lightning import placement, quiet
+from ddim.runtime.progress import Advance, silent, track
+from ddim.sampling.generate import Job
+
+
+def spread(job: Job, label: str, trainer: schema.Trainer) -> bool:
+    """Make the missing shards of `job` on all processes; True on the one that is to merge them."""
+    with quiet():
+        runner = Trainer(**placement(trainer), logger=False, enable_checkpointing=False)
+        one = DataLoader(TensorDataset(torch.zeros(1)))
+        runner.predict(_ShardMaker(job, label), one, return_predictions=False)
+    return runner.is_global_zero
+
+
+class _ShardMaker(LightningModule):
+    """Its one prediction on each process is that process's share of the shards, made and kept.
+
+    One prediction and not one per shard: Lightning skips a process that has no batches, and the
+    others would wait for it for ever.
+    """
+
+    def __init__(self, job: Job, label: str) -> None:
+        super().__init__()
+        self.eps_model = job.walk.eps_model  # so that Lightning moves it with the process
+        self._job, self._label = job, label
+
+    def on_predict_start(self) -> None:
+        self._job.place(self.device)
+
+    def predict_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        strategy = self.trainer.strategy
+        # One process looks what is missing: the others would see its first shards appear.
+        missing: list[range] = strategy.broadcast(self._job.shards.missing())
+        mine = missing[self.trainer.global_rank :: self.trainer.world_size]
+        if self.trainer.is_global_zero:
+            world = self.trainer.world_size
+            with track(sum(map(len, mine)), f"{self._label} (1 of {world} processes)") as advance:
+                self._make(mine, advance)
+        else:
+            self._make(mine, silent)
+        strategy.barrier()  # all shards are there before anyone merges
+
+    def _make(self, mine: list[range], advance: Advance) -> None:
+        for indices in mine:
+            self._job.make(indices, self.device, advance)

@@ -1,0 +1,109 @@
+"""The W&B workspace of an experiment, built by code (extra `workspace`; needs an account).
+
+    python -m ddim.dashboard logger.mode=online [logger.entity=...]
+
+shows what ddim.track and the training put into W&B: the table of cells, the paper's curves, the
+pictures, the lecture's sections and the training curves. Run it once; it follows later runs.
+"""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ddim.config import params, paths
+from ddim.config.schema import Config, WandbMode
+from ddim.records import results
+from ddim.records.results import Results
+from ddim.runtime.errors import USER_ERRORS, one_line
+from ddim.tracking import experiment, run
+
+if TYPE_CHECKING:
+    from wandb_workspaces.workspaces import Workspace
+
+CURVES = ("fid", "error", "time", "loss")  # of the report
+TRAINING = ("train/loss", "train/lr", "train/grad_norm", "train/images_per_second")
+
+
+def main(arguments: list[str]) -> int:
+    """The command line. Returns the exit status."""
+    try:
+        print(publish(params.params(arguments)))
+    except USER_ERRORS as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def publish(cfg: Config) -> str:
+    """Save the workspace on W&B's server and return its address."""
+    if cfg.logger.mode is not WandbMode.online:
+        raise ValueError(
+            f"logger.mode is {cfg.logger.mode.value}, but a workspace lives on W&B's server:"
+            " add logger.mode=online"
+        )
+    run.keep_home_clean(paths.out(cfg))
+    run.require_account()
+    import wandb
+
+    entity = cfg.logger.entity or wandb.Api().default_entity
+    if not entity:
+        raise ValueError("the W&B account has no default team: set logger.entity")
+    found = results.load(cfg, paths.reports(cfg), sections=cfg.lecture.sections)
+    url: str = workspace(found, entity).save().url
+    return url
+
+
+def workspace(results: Results, entity: str) -> "Workspace":
+    """The workspace of an experiment in `entity`, not yet saved; talks to no server."""
+    try:
+        import wandb_workspaces.workspaces as ws
+    except ImportError:
+        raise ValueError(
+            "the extra `workspace` is not installed: pip install 'ddim[workspace]'"
+        ) from None
+    sections = [
+        ws.Section(name=name, panels=panels, is_open=index < 3)
+        for index, (name, panels) in enumerate(_panels(results).items())
+    ]
+    only = ws.RunsetSettings(filters=[ws.Metric("group") == results.cfg.name])
+    return ws.Workspace(
+        entity=entity,
+        project=results.cfg.logger.project,
+        name=f"DDIM: {results.cfg.name}",
+        sections=sections,
+        runset_settings=only,
+    )
+
+
+def _panels(results: Results) -> dict[str, list[Any]]:
+    """The sections' panels, by the sections' names."""
+    import wandb_workspaces.reports.v2 as wr
+
+    # A run's charts are its own, not the workspace's: here they are drawn again from their tables.
+    fields = {"step": "step", "lineKey": "lineKey", "lineVal": "lineVal"}
+    charts = [
+        wr.CustomChart(
+            query={"summaryTable": {"tableKey": f"{experiment.CHART}{name}_table"}},
+            chart_name="wandb/lineseries/v0",
+            chart_fields=fields,
+            chart_strings={"title": name, "xname": "step" if name == "loss" else "S"},
+        )
+        for name in CURVES
+    ]
+    grids = [f"samples/{key.name}" for key in results.cells]
+    decoded = [f"reconstruct/S{steps}" for steps in results.reconstruct]
+    lecture = {
+        section.title: [
+            experiment.figure_key(section, figure["file"]) for figure in section.figures
+        ]
+        for section in results.sections
+    }
+    panels: dict[str, list[Any]] = {
+        "Every cell": [wr.WeavePanelSummaryTable(table_name="cells")],
+        "Curves": charts,
+        "Samples": [wr.MediaBrowser(media_keys=grids, num_columns=len(results.etas))],
+        "Encoded and decoded": [wr.MediaBrowser(media_keys=decoded, num_columns=1)],
+        "Training": [wr.LinePlot(x="Step", y=[key], title=key) for key in TRAINING],
+        "Samples while training": [wr.MediaBrowser(media_keys=["samples"])],
+    }
+    panels |= {title: [wr.MediaBrowser(media_keys=keys)] for title, keys in lecture.items()}
+    return panels

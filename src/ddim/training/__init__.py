@@ -1,0 +1,1 @@
+"""One network from one recipe: an edit here changes weights."""

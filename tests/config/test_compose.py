@@ -1,0 +1,170 @@
+"""conf/ -> params.yaml: ranges, messages, the guard against staleness, every shipped experiment."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from ddim.config import params
+from ddim.config.schema import checked
+
+ROOT = Path(__file__).parent.parent.parent
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml"))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with a copy of conf/, as the working folder."""
+    import shutil
+
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_shipped_experiment_composes(project: Path, experiment: str) -> None:
+    params.write([f"experiment={experiment}"])
+    # The name is for folders and pages, the preset's for the command line: cifar10-jpeg here.
+    assert OmegaConf.load("params.yaml").name.replace("-", "_") == experiment
+    params.check()
+
+
+def test_the_name_follows_the_data_unless_it_is_given(project: Path) -> None:
+    """Or one's own images would overwrite the committed reports/digits."""
+    own = ["data=image_folder", "data.root=photos"]
+    assert params.build(own).name == "image_folder"
+    assert params.build(["experiment=mnist", *own]).name == "image_folder"
+    assert params.build([*own, "name=mine"]).name == "mine"
+    assert params.build([]).name == "digits"
+    params.write(own)
+    assert "\nname: image_folder\n" in Path("params.yaml").read_text()
+    params.check()
+
+
+def test_dvcs_own_composition_gives_the_same_name(project: Path) -> None:
+    """`dvc exp run -S` composes with DVC's code, which must resolve what stands in conf/."""
+    from dvc.utils.hydra import compose_and_dump
+
+    overrides = {
+        "mnist": ["experiment=mnist"],
+        "cifar10-jpeg": ["experiment=cifar10_jpeg"],
+        "image_folder": ["data=image_folder", "data.root=photos"],
+    }
+    for name, given in overrides.items():
+        conf, plugins = str(project / "conf"), str(ROOT / "src")
+        compose_and_dump("params.yaml", conf, None, "config", plugins, given)
+        assert OmegaConf.load("params.yaml").name == name
+
+
+SPLITS = {  # training and held-out images of every shipped experiment's data
+    "celeba": (162_770, 19_962),
+    "cifar10": (50_000, 10_000),
+    "cifar10_jpeg": (50_000, 10_000),
+    "digits": (1_437, 360),
+    "discrete_digits": (1_437, 360),
+    "lsun_bedroom": (3_033_042, 300),
+    "lsun_church": (126_227, 300),
+    "mnist": (60_000, 10_000),
+}
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_no_experiment_asks_for_more_images_than_its_data_has(experiment: str) -> None:
+    """A stage would refuse, hours into the run: after training, or after the whole sweep."""
+    cfg = checked(params.build([f"experiment={experiment}"]))
+    train, held_out = SPLITS[experiment]
+    assert cfg.reconstruct.n <= held_out
+    assert cfg.lecture.n <= held_out
+    # KID's subsets are of generated images (any cell), of training images, and, for the floor, of
+    # as many held-out images as a cell has.
+    fewest = min(cfg.sample.n, *cfg.sample.n_at.values(), train, held_out)
+    assert cfg.evaluate.kid_subset_size <= fewest
+    assert cfg.evaluate.neighbours < fewest
+    assert cfg.lecture.n <= fewest
+
+
+def test_the_committed_params_are_what_conf_gives() -> None:
+    import os
+
+    here = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        lines, ours = params.differences()
+    finally:
+        os.chdir(here)
+    assert ours
+    assert lines == []
+
+
+def test_an_edit_in_conf_makes_params_stale_and_the_message_mends_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert params.main(["train.lr=0.001", "sweep.steps=[10,20]"]) == 0
+    assert params.main(["--check"]) == 0
+    assert (project / "out/config.ok").read_text() == "ok\n"
+    path = project / "conf/config.yaml"
+    path.write_text(path.read_text().replace("kid_subsets: 100", "kid_subsets: 7"))
+    experiment = project / "conf/experiment/digits.yaml"
+    experiment.write_text(experiment.read_text().replace("kid_subsets: 100", "kid_subsets: 7"))
+    assert params.main(["--check"]) == 1
+    error = capsys.readouterr().err
+    assert "evaluate.kid_subsets: params.yaml has 100, conf/ gives 7" in error
+    assert "python -m ddim.compose train.lr=0.001 'sweep.steps=[10,20]'" in error
+    assert params.main(["train.lr=0.001", "sweep.steps=[10,20]"]) == 0
+    assert params.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.lrr=1", "train.lrr"),
+        ("train.lr=fast", "train.lr"),
+        ("train.lr=0", "train.lr must be greater than 0, got 0.0"),
+        ("train.ema_decay=1.5", r"train.ema_decay must be in \[0, 1\), got 1.5"),
+        ("cell.steps=0", "cell.steps must be greater than 0, got 0"),
+        ("cell.steps=1001", "cell.steps must be at most diffusion.T = 1000, got 1001"),
+        ("sweep.steps=[10,1001]", "sweep.steps must be at most diffusion.T = 1000, got 1001"),
+        ("sweep.steps=[10,10]", "sweep.steps must be a list without repeats"),
+        ("sweep.steps=[]", "sweep.steps must be a list without repeats"),
+        ("cell.eta=-0.1", r"cell.eta must be a number in \[0, 1\] or 'hat', got -0.1"),
+        ("cell.eta=large", r"cell.eta must be a number in \[0, 1\] or 'hat', got 'large'"),
+        ("sweep.eta=[0.0,2.0]", "sweep.eta must be a number"),
+        ("sweep.eta=[0,1]", "sweep.eta must be written with a decimal point, as 0.0 or 1.0, got 0"),
+        ("data.image_size=9", "data.image_size must be divisible by 2"),
+        ("model.groups=5", "model.groups must be a divisor"),
+        ("sampler.trajectory=cosine", "sampler.trajectory must be one of"),
+        ("trainer.precision=float8", "trainer.precision must be one of"),
+        ("trainer.accelerator=gpu", "trainer.accelerator"),
+        ("features.name=vgg", "features.name must be one of"),
+        ("sample.n=1", "sample.n must be at least 2, got 1"),
+        ("name=a/b", "name must be letters, digits"),
+        ("seed=-1", "seed must be 0 or more, got -1"),
+        ("experiment=imagenet", "experiment/imagenet"),
+    ],
+)
+def test_a_users_mistake_names_the_key(
+    project: Path, capsys: pytest.CaptureFixture[str], override: str, message: str
+) -> None:
+    import re
+
+    assert params.main([override]) == 1
+    error = capsys.readouterr().err
+    assert re.search(message, error), error
+    assert "Traceback" not in error
+    assert not Path("params.yaml").exists()
+
+
+def test_composing_imports_no_torch(project: Path) -> None:
+    script = "import sys, ddim.compose as c; c.main([]); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_outside_the_project_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert params.main([]) == 1
+    assert "run this from the project's root" in capsys.readouterr().err

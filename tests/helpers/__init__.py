@@ -1,0 +1,1 @@
+"""What tests share: a tiny project, fabricated records, exact oracles, readers of foreign files."""

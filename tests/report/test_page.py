@@ -1,0 +1,220 @@
+"""index.html in a real headless browser: no errors, no network, and it does what it offers."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import report_fixture as fabricate
+
+from ddim.records import results
+from ddim.report import build
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    BROWSER is None or DRIVER is None,
+    reason="needs a browser: apt-get install -y chromium chromium-driver",
+)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page") / "reports" / "digits"
+    cfg = fabricate.experiment(folder)
+    fabricate.section(folder)
+    build.build(results.load(cfg, folder, sections=["consistency"]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def driver(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    selenium = pytest.importorskip("selenium.webdriver", reason="needs the selenium package")
+    options = selenium.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = selenium.Chrome(options=options, service=selenium.ChromeService(DRIVER))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def page(driver: Any, folder: Path) -> Any:
+    """The page, freshly loaded at desktop width in the light scheme, its curves drawn."""
+    resize(driver, 1280)
+    scheme(driver, "light")
+    driver.get((folder / "index.html").as_uri())
+    wait(driver, "return document.documentElement.dataset.drawn === 'light'")
+    return driver
+
+
+def resize(driver: Any, width: int) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def scheme(driver: Any, name: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": name}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def wait(driver: Any, script: str) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(driver, 30).until(lambda d: d.execute_script(script))
+
+
+def column(driver: Any, index: int) -> list[float]:
+    script = """return [...document.querySelectorAll('[data-table=table1_fid] tbody tr')]
+        .map(row => Number(row.cells[arguments[0]].dataset.value))"""
+    return driver.execute_script(script, index)
+
+
+def test_it_loads_without_errors_and_without_network(page):
+    log = page.get_log("browser")
+    assert [entry for entry in log if entry["level"] in ("SEVERE", "WARNING")] == []
+    messages = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    asked = [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    assert asked  # the page itself: the log is alive
+    assert {url.split(":")[0] for url in asked} <= {"file", "data", "chrome"}
+    pages = {url for url in asked if url.startswith("file:")}
+    assert all(url.endswith("/index.html") for url in pages)
+
+
+def test_it_shows_the_numbers_of_metrics_json(page, folder):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    for index, steps in enumerate((10, 20, 50, 100, 1000), 1):
+        rows = [f"eta{eta}" for eta in ("0.0", "0.2", "0.5", "1.0", "hat")]
+        expected = [metrics[f"S{steps}"][row]["fid"] for row in rows]
+        assert column(page, index) == expected
+    embedded = page.execute_script("return JSON.parse(document.getElementById('metrics').text)")
+    assert embedded == metrics
+
+
+def test_tables_sort_by_click_and_by_keyboard(page):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    original = column(page, 1)
+    button = page.find_element(By.CSS_SELECTOR, "[data-table=table1_fid] thead th button")
+    page.execute_script("arguments[0].click()", button)
+    assert column(page, 1) == sorted(original)
+    button.send_keys(Keys.ENTER)
+    assert column(page, 1) == sorted(original, reverse=True)
+    head = button.find_element(By.XPATH, "..")
+    assert head.get_attribute("aria-sort") == "descending"
+    button.send_keys(Keys.SPACE)
+    assert column(page, 1) == original
+
+
+def test_the_best_of_each_column_is_marked(page):
+    script = """return [...document.querySelectorAll('[data-table=table1_fid] td.best')]
+        .map(cell => cell.cellIndex)"""
+    assert page.execute_script(script) == [1, 2, 3, 4, 5]
+
+
+def test_arrow_keys_walk_the_numbers_and_show_the_protocol(page):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    first = page.find_element(By.CSS_SELECTOR, "[data-table=table1_fid] td[tabindex='0']")
+    first.send_keys(Keys.ARROW_RIGHT)
+    page.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    tip = page.find_element(By.ID, "tip")
+    assert tip.is_displayed()
+    assert "S = 20, η = 0.2" in tip.text
+    assert "n = 360 against 1,437" in tip.text
+    page.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not tip.is_displayed()
+
+
+def test_the_sliders_choose_the_grid(page, folder):
+    import base64
+
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    image = page.find_element(By.CSS_SELECTOR, ".browser img")
+    assert image.get_attribute("data-cell") == "10 0.0"
+    page.find_element(By.CSS_SELECTOR, ".browser [name=steps]").send_keys(Keys.ARROW_RIGHT)
+    page.find_element(By.CSS_SELECTOR, ".browser [name=eta]").send_keys(Keys.END)
+    assert image.get_attribute("data-cell") == "20 hat"
+    assert image.get_attribute("alt") == "64 generated images, S = 20, σ̂"
+    shown = base64.b64decode(image.get_attribute("src").split(",")[1])
+    assert shown == (folder / "samples" / "S20_etahat_seed0.png").read_bytes()
+
+
+def test_the_legend_hides_a_curve(page):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    visible = """return Bokeh.documents.map(d => d.get_model_by_name('hat/line'))
+        .filter(Boolean)[0].visible"""
+    assert page.execute_script(visible) is True
+    page.find_element(By.CSS_SELECTOR, "[data-plot=fid] [value=hat]").send_keys(Keys.SPACE)
+    assert page.execute_script(visible) is False
+
+
+def test_curves_follow_the_colour_scheme(page):
+    scheme(page, "dark")
+    wait(page, "return document.documentElement.dataset.drawn === 'dark'")
+    ink = page.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert ink == "rgb(22, 24, 27)"
+    count = page.execute_script("return document.querySelectorAll('.canvas > *').length")
+    assert count == 4  # fid, error, time, loss: each drawn once
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_no_width_scrolls_sideways(page, width):
+    resize(page, width)
+    script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.execute_script(script) <= 0
+
+
+def test_every_picture_has_a_text(page):
+    script = "return [...document.images].filter(i => !i.alt.trim() || !i.complete).length"
+    assert page.execute_script(script) == 0
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_text_has_contrast(page, name):
+    """WCAG AA: 4.5 to 1 for every text colour on its own ground."""
+    scheme(page, name)
+    script = """
+    const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(v => v / 255)
+      .map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+      return .2126 * r + .7152 * g + .0722 * b; };
+    const ground = e => { for (; e; e = e.parentElement) {
+      const c = getComputedStyle(e).backgroundColor;
+      if (!/, 0\\)$|transparent/.test(c)) return c; } };
+    const low = new Set();
+    const text = 'h1,h2,h3,p,li,td,th,small,a,summary,label,.number';
+    for (const e of document.querySelectorAll(text)) {
+      const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x);
+      if ((a + .05) / (b + .05) < 4.5) low.add(e.outerHTML.slice(0, 80));
+    }
+    return [...low];"""
+    assert page.execute_script(script) == []
+
+
+def test_it_is_small_and_prints(page, folder):
+    assert (folder / "index.html").stat().st_size < 4_000_000
+    printed = page.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
+    assert len(printed["data"]) > 10_000

@@ -1,0 +1,167 @@
+"""W&B: what an offline run really recorded of a sweep, and the workspace built over it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import report_fixture as fixture
+from helpers import wandb_file
+
+from ddim.config import paths, schema
+from ddim.records import results
+from ddim.report import build
+from ddim.tracking import experiment, workspace
+
+OVERRIDES = ("sweep.steps=[10,20]", "sweep.eta=[0.0,hat]", "lecture.sections=[consistency]")
+
+
+@pytest.fixture
+def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> schema.Config:
+    """A finished experiment in an empty folder, on a machine that never heard of W&B."""
+    for name in ("DATA", "CACHE", "CONFIG"):  # so that what the code sets is undone
+        monkeypatch.setenv(f"WANDB_{name}_DIR", "")
+        monkeypatch.delenv(f"WANDB_{name}_DIR")
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
+    made = fixture.config(*OVERRIDES)
+    monkeypatch.chdir(tmp_path)
+    fixture.experiment(paths.reports(made), made)
+    fixture.section(paths.reports(made))
+    return made
+
+
+def load(cfg: schema.Config) -> Any:
+    return results.load(cfg, paths.reports(cfg), sections=cfg.lecture.sections)
+
+
+def rows(run: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The rows of a recorded table."""
+    (path,) = [row[f"{key}.path"] for row in run["history"] if f"{key}.path" in row]
+    table = json.loads((run["files"] / path).read_text())
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+
+
+def test_a_run_holds_every_cell_the_curves_and_the_configuration(
+    cfg: schema.Config, capfd: pytest.CaptureFixture[str]
+) -> None:
+    experiment.run(cfg)
+    said = capfd.readouterr()
+    assert said.err == ""
+    assert said.out.startswith("W&B run filled: out/digits/wandb/offline-run-")
+    run = wandb_file.load(paths.out(cfg))
+    assert (run["name"], run["group"], run["job"], run["exit"]) == ("sweep", "digits", "sweep", 0)
+    assert run["tags"] == ["digits"]
+    assert run["config"]["sweep"] == {"steps": [10, 20], "eta": [0.0, "hat"], "seeds": [0]}
+
+    table = rows(run, "cells")
+    assert {(row["S"], row["eta"]): row["FID"] for row in table} == {
+        (steps, str(eta)): fixture.fid(steps, eta) for steps in (10, 20) for eta in (0.0, "hat")
+    }
+    assert table[0]["FID low"] < table[0]["FID"] < table[0]["FID high"]
+    assert "inception score" not in table[0]  # measured nowhere: no empty column
+    picture = run["history"][0]["samples/S10_etahat_seed0.path"]
+    grid = paths.reports(cfg) / "samples" / "S10_etahat_seed0.png"
+    assert (run["files"] / picture).read_bytes() == grid.read_bytes()
+    assert run["summary"]["S10"]["etahat"]["fid"] == fixture.fid(10, "hat")
+    assert run["summary"]["lecture"] == {"consistency": {"distance": 0.0213}}
+
+    curve = [row for row in rows(run, "charts/fid_table") if row["lineKey"] == "η = 0.0"]
+    assert [(row["step"], row["lineVal"]) for row in curve] == [
+        (10, fixture.fid(10, 0.0)),
+        (20, fixture.fid(20, 0.0)),
+    ]
+    assert len(rows(run, "charts/error_table")) == len(cfg.reconstruct.steps)
+    assert rows(run, "charts/loss_table")
+
+
+def test_filling_again_replaces_and_a_new_network_is_a_new_run(cfg: schema.Config) -> None:
+    def runs() -> list[str]:
+        folders = (paths.out(cfg) / "wandb").glob("offline-run-*")
+        return [folder.name.split("-")[-1] for folder in folders]
+
+    experiment.run(cfg)
+    before = runs()
+    build.build(load(cfg))  # the report: its figures belong to the run, too
+    experiment.run(cfg)
+    assert runs() == before
+    recorded = wandb_file.load(paths.out(cfg))
+    assert len(recorded["history"]) == 1
+    assert any(key.startswith("figures/fid.") for key in recorded["history"][0])
+
+    # Figures of other numbers than the run's are not shown.
+    (paths.reports(cfg) / "metrics.json").write_text("{}")
+    experiment.run(cfg)
+    history = wandb_file.load(paths.out(cfg))["history"]
+    assert not any(key.startswith("figures/") for key in history[0])
+
+    results = load(cfg)
+    results.training["ema_sha256"] = "another"
+    assert experiment.run_id(cfg, results) not in before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["logger.mode=online"], "logger.mode is online, but there is no W&B account here"),
+        (["logger.mod=online"], "'mod' not in 'Logger'"),
+        (["sweep.steps=[30]"], "reports/digits/cells/S30_eta0.0_seed0.json is missing"),
+    ],
+)
+@pytest.mark.parametrize("main", [experiment.main, workspace.main])
+def test_misuse_is_one_line(
+    cfg: schema.Config, capsys: pytest.CaptureFixture[str], main: Any, arguments: Any, message: str
+) -> None:
+    Path("params.yaml").write_text(json.dumps(schema.as_dict(cfg)))
+    assert main(arguments) == 1
+    # wandb itself may add a line, if an earlier test of this process ran it offline.
+    printed = capsys.readouterr().err.splitlines()
+    (error,) = [line for line in printed if not line.startswith("wandb:")]
+    assert error.startswith("error: ")
+    if main is workspace.main and "sweep" in arguments[0]:
+        message = "logger.mode is offline, but a workspace lives on W&B's server"
+    assert message in error
+
+
+def test_disabled_does_without_wandb(
+    cfg: schema.Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    cfg.logger.mode = schema.WandbMode.disabled
+    experiment.run(cfg)
+    assert "disabled" in capsys.readouterr().out
+    assert not paths.out(cfg).exists()
+
+
+def test_the_workspace_shows_what_the_runs_record(cfg: schema.Config) -> None:
+    """Its panels are found by key: each key must be one that a run really has."""
+    experiment.run(cfg)
+    recorded = wandb_file.load(paths.out(cfg))["history"][0]
+    model = workspace.workspace(load(cfg), "team")._to_model()
+    spec = json.loads(model.model_dump_json())["spec"]
+    assert '"digits"' in json.dumps(spec["section"]["run_sets"])  # this experiment's runs alone
+    sections = {s["name"]: s["panels"] for s in spec["section"]["panel_bank_config"]["sections"]}
+    assert list(sections)[:3] == ["Every cell", "Curves", "Samples"]
+    assert "Consistency (Fig. 5)" in sections
+
+    def has(key: str) -> bool:
+        return any(name.startswith(f"{key}.") for name in recorded)
+
+    media = [
+        key
+        for name, panels in sections.items()
+        if name != "Samples while training"
+        for panel in panels
+        for key in panel["config"].get("media_keys") or []
+    ]
+    assert len(media) == 4 + len(cfg.reconstruct.steps) + 1
+    assert all(map(has, media))
+    charts = [
+        panel["config"]["user_query"]["query_fields"][0]["fields"][0]["args"][0]["value"]
+        for panel in sections["Curves"]
+    ]
+    assert charts == [f"charts/{name}_table" for name in ("fid", "error", "time", "loss")]
+    assert all(map(has, charts))
