@@ -25,7 +25,7 @@ from ddim.analysis import (
 )
 from ddim.analysis.context import Bench
 from ddim.config import paths, schema
-from ddim.config.schema import Lecture, Solver, Solvers
+from ddim.config.schema import Analysis, Solver, Solvers
 from ddim.evaluation import intervals, metrics
 from ddim.evaluation.classifier import Classifier
 from ddim.images import to_uint8
@@ -34,16 +34,16 @@ from ddim.plotting import canvas
 from ddim.records.arrays import Split
 from ddim.records.section import Section
 
-SMALL = Lecture(
+SMALL = Analysis(
     sections=[],
-    n=16,
-    shown=3,
+    num_images=16,
+    num_shown=3,
     steps=20,
     draws=3,
     points=5,
     per_class=4,
     strengths=[0.0, 1.0],
-    simulations=2000,
+    num_simulations=2000,
     eta=[0.5, 1.0],
     ode_steps=[10, 20, 50, 100, 200, 1000],
 )
@@ -52,8 +52,8 @@ SMALL = Lecture(
 def settings(**changes) -> schema.Config:
     """The digits experiment with small sections and a short sweep."""
     cfg = config("sweep.steps=[10,20,50]", "sweep.eta=[0.0,1.0]", "features.batch_size=64")
-    few = Solvers(n=16, steps=[5, 10], rows={"Heun": Solver("HeunDiscreteScheduler", {})})
-    return replace(cfg, **{"lecture": SMALL, "solvers": few, **changes})
+    few = Solvers(num_images=16, steps=[5, 10], rows={"Heun": Solver("HeunDiscreteScheduler", {})})
+    return replace(cfg, **{"analysis": SMALL, "solvers": few, **changes})
 
 
 def gaussian(n: int, seed: int) -> np.ndarray:
@@ -117,8 +117,8 @@ def test_invert_measures_exactly_no_spread_and_a_smaller_error(tmp_path):
 
 def test_the_exact_networks_latents_pass_for_normal(tmp_path):
     """Gaussian data: what encoding gets wrong is its step length alone."""
-    lecture = replace(SMALL, n=20, steps=200)
-    numbers = check(invert.section(bench(lecture=lecture)), tmp_path)["numbers"]
+    analysis = replace(SMALL, num_images=20, steps=200)
+    numbers = check(invert.section(bench(analysis=analysis)), tmp_path)["numbers"]
     assert numbers["latent_variance"] == pytest.approx(1, abs=0.1)
     assert numbers["norm_ks_p"] > 0.01
 
@@ -213,7 +213,7 @@ def test_solvers_count_evaluations_and_measure_each_row(tmp_path, monkeypatch):
 
 
 def test_a_mistake_in_a_solver_names_its_row():
-    wrong = Solvers(n=16, steps=[5], rows={"Best": Solver("BestScheduler", {})})
+    wrong = Solvers(num_images=16, steps=[5], rows={"Best": Solver("BestScheduler", {})})
     with pytest.raises(ValueError, match=r"solvers\.rows\.Best: sampler\.scheduler must be one of"):
         solvers.section(bench(solvers=wrong))
 
@@ -300,7 +300,9 @@ def test_too_many_images_asked_for_names_the_key(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module.weights, "load", lambda *args, **kwargs: (torch.nn.Identity(), {}))
     monkeypatch.setattr(module.data, "load", lambda folder, split: Split(gaussian(4, 0), None))
-    with pytest.raises(ValueError, match=r"lecture\.n must be at most the 4 held-out images"):
+    with pytest.raises(
+        ValueError, match=r"analysis\.num_images must be at most the 4 held-out images"
+    ):
         Bench.of(settings())
 
 
@@ -359,7 +361,7 @@ def discrete_settings() -> schema.Config:
         "train.batch_size=16",
         "train.lr=5e-3",
         "train.ema_decay=0.9",
-        "sample.n=12",
+        "sample.num_images=12",
         "sweep.steps=[5,20]",
         "sweep.eta=[0.0,1.0,hat]",
         "trainer.accelerator=cpu",

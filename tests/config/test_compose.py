@@ -76,14 +76,14 @@ def test_no_experiment_asks_for_more_images_than_its_data_has(experiment: str) -
     """A stage would refuse, hours into the run: after training, or after the whole sweep."""
     cfg = checked(params.build([f"experiment={experiment}"]))
     train, held_out = SPLITS[experiment]
-    assert cfg.reconstruct.n <= held_out
-    assert cfg.lecture.n <= held_out
+    assert cfg.reconstruct.num_images <= held_out
+    assert cfg.analysis.num_images <= held_out
     # KID's subsets are of generated images (any cell), of training images, and, for the floor, of
     # as many held-out images as a cell has.
-    fewest = min(cfg.sample.n, *cfg.sample.n_at.values(), train, held_out)
+    fewest = min(cfg.sample.num_images, *cfg.sample.num_images_at.values(), train, held_out)
     assert cfg.evaluate.kid_subset_size <= fewest
     assert cfg.evaluate.neighbours < fewest
-    assert cfg.lecture.n <= fewest
+    assert cfg.analysis.num_images <= fewest
 
 
 def test_the_committed_params_are_what_conf_gives() -> None:
@@ -139,7 +139,7 @@ def test_an_edit_in_conf_makes_params_stale_and_the_message_mends_it(
         ("trainer.precision=float8", "trainer.precision must be one of"),
         ("trainer.accelerator=gpu", "trainer.accelerator"),
         ("features.name=vgg", "features.name must be one of"),
-        ("sample.n=1", "sample.n must be at least 2, got 1"),
+        ("sample.num_images=1", "sample.num_images must be at least 2, got 1"),
         ("name=a/b", "name must be letters, digits"),
         ("seed=-1", "seed must be 0 or more, got -1"),
         ("experiment=imagenet", "experiment/imagenet"),

@@ -237,7 +237,10 @@ def test_reconstruction_interval_is_over_images() -> None:
 
 @pytest.mark.parametrize(
     ("squared", "message"),
-    [(np.zeros(1), r"reconstruct\.n must be at least 2"), (np.array([0, np.nan]), "not finite")],
+    [
+        (np.zeros(1), r"reconstruct\.num_images must be at least 2"),
+        (np.array([0, np.nan]), "not finite"),
+    ],
 )
 def test_reconstruction_error_refuses(squared: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -357,13 +360,16 @@ def spoilt(features: np.ndarray) -> np.ndarray:
     ("change", "message"),
     [
         ({"generated": gaussian(150, 5, 0)}, "5 and 8 dimensions"),
-        ({"generated": gaussian(1, 8, 0)}, r"sample\.n"),
-        ({"generated": gaussian(50, 8, 0)}, r"evaluate\.kid_subset_size.*50, got 100.*sample\.n"),
+        ({"generated": gaussian(1, 8, 0)}, r"sample\.num_images"),
+        (
+            {"generated": gaussian(50, 8, 0)},
+            r"evaluate\.kid_subset_size.*50, got 100.*sample\.num_images",
+        ),
         ({"generated": spoilt(gaussian(150, 8, 0))}, "not finite"),
         ({"evaluate": Evaluate(10, 100, 150)}, r"evaluate\.neighbours.*150, got 150"),
         (
             {"generated": gaussian(9, 8, 0), "evaluate": Evaluate(10, 5, 3), "head": itself},
-            r"at least 10 images, got 9.*sample\.n",
+            r"at least 10 images, got 9.*sample\.num_images",
         ),
     ],
 )

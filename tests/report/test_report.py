@@ -586,12 +586,12 @@ def test_the_exact_commands_are_every_stage_in_order(built):
 def test_the_command_to_compose_gives_this_very_configuration(small, overrides):
     from ddim.config.params import build
 
-    cfg = fabricate.config(*overrides, *SMALL, "lecture.sections=[]")
+    cfg = fabricate.config(*overrides, *SMALL, "analysis.sections=[]")
     (line,) = [x for x in commands(results.load(cfg, small[0])) if "ddim.compose" in x]
     assert schema.checked(build(shlex.split(line)[3:])) == cfg
 
 
-@pytest.mark.parametrize("override", ["name=mine", "+sample.n_at={1000: 10}"])
+@pytest.mark.parametrize("override", ["name=mine", "+sample.num_images_at={1000: 10}"])
 def test_no_command_to_compose_is_told_where_a_file_of_conf_is_needed(small, override):
     cfg = fabricate.config(*SMALL, override)
     assert "ddim.compose" not in "".join(commands(results.load(cfg, small[0])))
@@ -627,7 +627,7 @@ def test_the_stage_ends_with_the_path_and_needs_no_torch(tmp_path):
         str(tmp_path),
         *SMALL,
     ]
-    command.append("lecture.sections=[]")
+    command.append("analysis.sections=[]")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "[]"

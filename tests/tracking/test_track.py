@@ -14,7 +14,7 @@ from ddim.records import results
 from ddim.report import build
 from ddim.tracking import experiment, workspace
 
-OVERRIDES = ("sweep.steps=[10,20]", "sweep.eta=[0.0,hat]", "lecture.sections=[consistency]")
+OVERRIDES = ("sweep.steps=[10,20]", "sweep.eta=[0.0,hat]", "analysis.sections=[consistency]")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> schema.Config:
 
 
 def load(cfg: schema.Config) -> Any:
-    return results.load(cfg, paths.reports(cfg), sections=cfg.lecture.sections)
+    return results.load(cfg, paths.reports(cfg), sections=cfg.analysis.sections)
 
 
 def rows(run: dict[str, Any], key: str) -> list[dict[str, Any]]:

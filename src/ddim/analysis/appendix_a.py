@@ -54,7 +54,7 @@ def section(cfg: Config) -> Section:
             x = sample(cfg, network, S, eta, device)
             fid = metrics.fid(measured(x), reference)
             rows.append([eta, S, float(fid.value), *fid.interval, float(x.float().mean())])
-            shown[eta, S] = pictures(x[: cfg.lecture.shown])
+            shown[eta, S] = pictures(x[: cfg.analysis.num_shown])
             advance()
     _show(cfg, rows, shown, float(images.float().mean()), made)
     return made
@@ -143,11 +143,11 @@ def diffuse(x_0: Tensor, a: Tensor, generator: torch.Generator) -> Tensor:
 def sample(
     cfg: Config, network: torch.nn.Module, S: int, eta: float, device: torch.device
 ) -> Tensor:
-    """sample.n images as classes int64 [n,C,H,W]; image i depends on (seed, i) alone.
+    """sample.num_images images as classes int64 [n,C,H,W]; image i depends on (seed, i) alone.
 
     tau_i = floor(i T / S), not the configured spacing: x_T is uniform at T alone.
     """
-    noise = Noise(cfg.sweep.seeds[0], range(cfg.sample.n), cfg.image_shape, device)
+    noise = Noise(cfg.sweep.seeds[0], range(cfg.sample.num_images), cfg.image_shape, device)
 
     def uniform(_: Tensor) -> Tensor:
         return torch.special.ndtr(noise.draw()).clamp(max=LARGEST)
@@ -206,7 +206,7 @@ def _show(
         f"η = {best[0]:g} with S = {best[1]:g} (FID {best[2]:.2f})."
     )
     made.text = (
-        f"Pixels are light from 128 on ({light:.1%} are). {cfg.sample.n} images a cell, "
+        f"Pixels are light from 128 on ({light:.1%} are). {cfg.sample.num_images} images a cell, "
         f"{cfg.train.steps} steps of training, a = 1 - t/T, T = {cfg.diffusion.T}; "
         "τ_i = ⌊i T / S⌋, so every trajectory begins with the uniform x_T. η names the "
         "range that the paper leaves open: at η = 0 a pixel is kept or takes the prediction and is "

@@ -92,7 +92,7 @@ def _grid(
     images: dict[tuple[float, int], np.ndarray],
     made: Section,
 ) -> None:
-    shown = min(bench.cfg.lecture.shown, len(images[0.0, steps[0]]))
+    shown = min(bench.cfg.analysis.num_shown, len(images[0.0, steps[0]]))
     rows = [(eta, S) for eta in etas for S in steps]
     made.figure(
         "same_latent.png",

@@ -47,10 +47,11 @@ class Bench:
         unet, _ = weights.load(cells.weights_file(cfg), expect=cfg.network)
         model = EpsModel(unet, precision=PRECISION, compiled=cfg.trainer.compile)
         train, test = (arrays.load(paths.data(cfg), split) for split in ("train", "test"))
-        if len(test.images) < cfg.lecture.n:
+        if len(test.images) < cfg.analysis.num_images:
             held = len(test.images)
             raise ValueError(
-                f"lecture.n must be at most the {held} held-out images, got {cfg.lecture.n}"
+                f"analysis.num_images must be at most the {held} held-out images, "
+                f"got {cfg.analysis.num_images}"
             )
         return cls(cfg, model.place(device), device, train, test)
 
@@ -73,13 +74,13 @@ class Bench:
         return to_float(torch.from_numpy(np.array(self.test.images[:n])))
 
     def cell_images(self, S: int, eta: float) -> np.ndarray:
-        """The first lecture.n images of a cell of the sweep's first seed: uint8 [n,C,H,W]."""
+        """A cell's first analysis.num_images images, of the first seed: uint8 [n,C,H,W]."""
         cfg = self.cfg
         cell = replace(cfg.cell, steps=S, eta=eta, seed=cfg.sweep.seeds[0])
         path = paths.samples(replace(cfg, cell=cell)) / "samples.npy"
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing: run the stage sample for that cell first")
-        return np.array(np.load(path, mmap_mode="r")[: cfg.lecture.n])
+        return np.array(np.load(path, mmap_mode="r")[: cfg.analysis.num_images])
 
     def noise(self, seed: int, n: int) -> Tensor:
         """x_T [n,C,H,W]: image i's is a function of (seed, i)."""

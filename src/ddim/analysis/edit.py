@@ -25,15 +25,15 @@ def section(bench: Bench) -> Section:
         made.finding = "Not measured here: it needs labels and features=classifier."
         return made
     images, labels = _held_out(bench)
-    latents = bench.encode(images, bench.cfg.lecture.steps)
+    latents = bench.encode(images, bench.cfg.analysis.steps)
     means = _class_means(bench)
     targets = _targets(labels, len(means))
     towards = means[torch.from_numpy(targets)] - means[torch.from_numpy(labels)]
     control = _random_like(bench, towards)
     rows, decoded = [], {}
-    for strength in bench.cfg.lecture.strengths:
+    for strength in bench.cfg.analysis.strengths:
         for kind, direction in zip(KINDS, (towards, control), strict=True):
-            moved = bench.decode(latents + strength * direction, bench.cfg.lecture.steps)
+            moved = bench.decode(latents + strength * direction, bench.cfg.analysis.steps)
             decoded[kind, strength] = moved
             rows.append([kind, strength, *_judge(bench, moved, images, labels, targets)])
     _shares(rows, len(images), made)
@@ -42,7 +42,7 @@ def section(bench: Bench) -> Section:
 
 
 def _held_out(bench: Bench) -> tuple[Tensor, np.ndarray]:
-    n = bench.cfg.lecture.n
+    n = bench.cfg.analysis.num_images
     assert bench.test.labels is not None
     return bench.held_out(n), np.array(bench.test.labels[:n])
 
@@ -52,11 +52,11 @@ def _class_means(bench: Bench) -> Tensor:
     assert bench.train.labels is not None
     found = []
     for k in range(int(bench.train.labels.max()) + 1):
-        where = np.flatnonzero(bench.train.labels == k)[: bench.cfg.lecture.per_class]
+        where = np.flatnonzero(bench.train.labels == k)[: bench.cfg.analysis.per_class]
         if len(where) == 0:
             raise ValueError(f"class {k} has no training image: edit needs every class")
         images = to_float(torch.from_numpy(np.array(bench.train.images[where])))
-        found.append(bench.encode(images, bench.cfg.lecture.steps).mean(0))
+        found.append(bench.encode(images, bench.cfg.analysis.steps).mean(0))
     return torch.stack(found)
 
 
@@ -136,7 +136,7 @@ def _strips(
     targets: np.ndarray,
     made: Section,
 ) -> None:
-    shown, strengths = range(bench.cfg.lecture.shown), bench.cfg.lecture.strengths
+    shown, strengths = range(bench.cfg.analysis.num_shown), bench.cfg.analysis.strengths
     rows = [
         torch.stack([images[i], *(decoded[KINDS[0], strength][i] for strength in strengths)])
         for i in shown

@@ -46,8 +46,8 @@ def section(bench: Bench) -> Section:
 
 def _marginals(bench: Bench, made: Section) -> str:
     """Simulate q_sigma both ways from real pixels; how often the 95 % interval holds the truth."""
-    n = bench.cfg.lecture.simulations
-    x0 = bench.held_out(bench.cfg.lecture.n).double().flatten()
+    n = bench.cfg.analysis.num_simulations
+    x0 = bench.held_out(bench.cfg.analysis.num_images).double().flatten()
     x0 = x0.repeat(-(-n // len(x0)))[:n]
     rows: list[list] = []
     for i, eta in enumerate((0.0, 0.5, 1.0)):
@@ -126,7 +126,7 @@ def _marginals_figure(rows: list[list], n: int, made: Section) -> None:
 
 def _losses(bench: Bench) -> tuple[Tensor, variational.Bound]:
     """(errors [T, N] of eps at t = 1..T on held-out images, the bound at eta = 1)."""
-    n, alpha_bar = bench.cfg.lecture.n, bench.alpha_bar
+    n, alpha_bar = bench.cfg.analysis.num_images, bench.alpha_bar
     x0 = bench.held_out(n)
     noise = Noise(LOSSES, range(n), bench.cfg.image_shape)
     errors = []
@@ -156,7 +156,7 @@ def _weights(bench: Bench, losses: Tensor, made: Section) -> None:
     t = np.arange(2, len(a))
     loss = losses.mean(1)
     rows = [[int(s), float(loss[s - 1])] for s in t]
-    members = bench.cfg.lecture.eta
+    members = bench.cfg.analysis.eta
     for eta in members:
         sigma = variational.eta(eta)
         for row in rows:
@@ -204,7 +204,7 @@ def _bound(bench: Bench, losses: Tensor, bound: variational.Bound, made: Section
         made.numbers[f"bits_{key}"] = total[0]
         return total[0]
 
-    for eta in bench.cfg.lecture.eta:
+    for eta in bench.cfg.analysis.eta:
         if eta < 1:
             steps = variational.step_bits(losses, bench.alpha_bar, variational.eta(eta))
             add(f"η = {eta:g}", f"eta{eta:g}", steps)
@@ -212,7 +212,7 @@ def _bound(bench: Bench, losses: Tensor, bound: variational.Bound, made: Section
     larger = variational.larger_variance_bits(losses, bench.alpha_bar)
     add("DDPM, variance β", "ddpm_larger", larger)
     columns = ["p_θ", "L_T", "sum of L_(t-1)", "L_0", "total", "low", "high"]
-    n = bench.cfg.lecture.n
+    n = bench.cfg.analysis.num_images
     made.table(f"Bits per dimension on {n} held-out images, from the same losses", columns, rows)
     made.text += (
         f"\n\n**(c)** At η = 1, J_σ is DDPM's variational bound: L_T + Σ L_(t-1) + L_0, with its "
@@ -228,7 +228,7 @@ def _bound(bench: Bench, losses: Tensor, bound: variational.Bound, made: Section
 def _ddpm_steps(bench: Bench, made: Section) -> float:
     """Walk the full chain at eta = 1 and compare each step with DDPM's Eq. 11 and beta-tilde."""
     a, worst = bench.alpha_bar.tolist(), [0.0, 0.0]
-    noise = Noise(PATHS, range(bench.cfg.lecture.shown), bench.cfg.image_shape)
+    noise = Noise(PATHS, range(bench.cfg.analysis.num_shown), bench.cfg.image_shape)
     x = noise.draw().double()
     for t in range(len(a) - 1, 0, -1):
         eps = bench.predict(x.float(), t).double()

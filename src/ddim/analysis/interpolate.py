@@ -25,9 +25,9 @@ WAYS = ("slerp", "straight line")
 def section(bench: Bench) -> Section:
     """Decode paths between pairs of latents, drawn ones and encoded ones."""
     made = Section("interpolate", 5, "Interpolation", CLAIM)
-    lecture = bench.cfg.lecture
-    drawn = bench.noise(PATHS, 2 * (lecture.n // 2))
-    encoded = bench.encode(bench.held_out(len(drawn)), lecture.steps)
+    analysis = bench.cfg.analysis
+    drawn = bench.noise(PATHS, 2 * (analysis.num_images // 2))
+    encoded = bench.encode(bench.held_out(len(drawn)), analysis.steps)
     paths = {
         (ends, way): _paths(bench, latents, way)
         for ends, latents in (("drawn latents", drawn), ("encoded images", encoded))
@@ -42,10 +42,10 @@ def section(bench: Bench) -> Section:
 def _paths(bench: Bench, latents: Tensor, way: str) -> np.ndarray:
     """Images uint8 [pairs, points, C, H, W] from latent 2i to latent 2i + 1."""
     x, y = latents[0::2], latents[1::2]
-    weights = torch.linspace(0, 1, bench.cfg.lecture.points).tolist()
+    weights = torch.linspace(0, 1, bench.cfg.analysis.points).tolist()
     between = [slerp(x, y, w) if way == "slerp" else (1 - w) * x + w * y for w in weights]
     flat = torch.stack(between, dim=1).flatten(0, 1)
-    decoded = pixels(bench.decode(flat, bench.cfg.lecture.steps))
+    decoded = pixels(bench.decode(flat, bench.cfg.analysis.steps))
     return decoded.reshape(len(x), len(weights), *decoded.shape[1:])
 
 
@@ -63,7 +63,7 @@ def _quality(
     made: Section,
 ) -> None:
     """Evenness, length and strangeness of every kind of path, in the feature space."""
-    real = bench.features(np.array(bench.train.images[: bench.cfg.lecture.n * 16]))
+    real = bench.features(np.array(bench.train.images[: bench.cfg.analysis.num_images * 16]))
     rows, profiles = [], []
     for (ends, way), images in paths.items():
         flat = bench.features(images.reshape(-1, *images.shape[2:])).astype(np.float64)
@@ -92,8 +92,8 @@ def _quality(
         f"({line[3]:.2f})."
     )
     made.text = (
-        f"S = {bench.cfg.lecture.steps}, {bench.cfg.lecture.points} points a path. A straight line "
-        "between two latents leaves the shell where normal vectors lie: its middle has "
+        f"S = {bench.cfg.analysis.steps}, {bench.cfg.analysis.points} points a path. A straight "
+        "line between two latents leaves the shell where normal vectors lie: its middle has "
         f"{shrunk[0]:.2f} of the norm of its ends between drawn latents, {shrunk[1]:.2f} between "
         "encoded images. Slerp keeps the norm; the table says what the images make of that. An "
         "even path has a largest step of 1 mean step, one without detours a length of 1."
@@ -130,7 +130,7 @@ def _profile(profiles: list[tuple[str, str, float, float]], made: Section) -> No
 
 
 def _strips(bench: Bench, paths: dict[tuple[str, str], np.ndarray], made: Section) -> None:
-    shown = max(1, bench.cfg.lecture.shown // 2)
+    shown = max(1, bench.cfg.analysis.num_shown // 2)
     for ends, file in (("drawn latents", "drawn.png"), ("encoded images", "encoded.png")):
         kinds = [paths[ends, way] for way in WAYS]
         pairs = range(min(shown, len(kinds[0])))
@@ -161,7 +161,7 @@ def corner_grid(corners: Tensor, side: int) -> Tensor:
 def _corners(bench: Bench, corners: Tensor, made: Section) -> None:
     if len(corners) < 4:
         return
-    decoded = pixels(bench.decode(corner_grid(corners, CORNERS), bench.cfg.lecture.steps))
+    decoded = pixels(bench.decode(corner_grid(corners, CORNERS), bench.cfg.analysis.steps))
     weights = torch.linspace(0, 1, CORNERS).tolist()
     made.figure(
         "corners.png",

@@ -31,15 +31,15 @@ CLAIM = (
 def section(bench: Bench) -> Section:
     """Measure and draw; see the module."""
     made = Section("invert", 2, "Not invertible against invertible", CLAIM)
-    images = bench.held_out(bench.cfg.lecture.n)
+    images = bench.held_out(bench.cfg.analysis.num_images)
     _round_trips(bench, images, made)
-    _normality(bench, bench.encode(images, bench.cfg.lecture.steps), made)
+    _normality(bench, bench.encode(images, bench.cfg.analysis.steps), made)
     return made
 
 
 def _round_trips(bench: Bench, images: Tensor, made: Section) -> None:
     """Encode every image `draws` times both ways, decode, compare."""
-    S, draws = bench.cfg.lecture.steps, bench.cfg.lecture.draws
+    S, draws = bench.cfg.analysis.steps, bench.cfg.analysis.draws
     latents = {
         DDPM: torch.stack([diffuse(bench, images, S, seed=DRAWS + k) for k in range(draws)]),
         DDIM: torch.stack([bench.encode(images, S) for _ in range(draws)]),
@@ -81,7 +81,7 @@ def _round_trips(bench: Bench, images: Tensor, made: Section) -> None:
 def _strip(
     bench: Bench, images: Tensor, decoded: dict[str, list[Tensor]], rows: Rows, made: Section
 ) -> None:
-    shown = bench.cfg.lecture.shown
+    shown = bench.cfg.analysis.num_shown
     strip, labels = [images[:shown]], ["original"]
     for name, kept in ((DDPM, 3), (DDIM, 2)):  # rows enough to see whether they differ
         strip += [back[:shown] for back in decoded[name][:kept]]

@@ -17,8 +17,8 @@ CLAIM = (
 def section(bench: Bench) -> Section:
     """Solve from the same x_T with every number of steps; the last one is the yardstick."""
     made = Section("ode", 8, "The ODE view", CLAIM)
-    *steps, longest = bench.cfg.lecture.ode_steps
-    x_T = bench.noise(PATHS, bench.cfg.lecture.n)
+    *steps, longest = bench.cfg.analysis.ode_steps
+    x_T = bench.noise(PATHS, bench.cfg.analysis.num_images)
     yardstick = bench.decode(x_T, longest).double().flatten(1)
     size = yardstick.norm(dim=1)
     rows, means = [], []

@@ -25,13 +25,14 @@ FRAME = 64  # pixels that the side of one animated image takes, at least
 
 
 def section(bench: Bench) -> Section:
-    """Walk once with lecture.steps steps and look at every state."""
+    """Walk once with analysis.steps steps and look at every state."""
     made = Section("path", 4, "The denoising path", CLAIM)
-    S, n = bench.cfg.lecture.steps, max(bench.cfg.lecture.n, bench.cfg.lecture.shown)
+    analysis = bench.cfg.analysis
+    S, n = analysis.steps, max(analysis.num_images, analysis.num_shown)
     states = _walk(bench, S, n)
     _errors(bench, states, n, made)
-    _grid(states, min(3, bench.cfg.lecture.shown), made)
-    _animation(states, bench.cfg.lecture.shown, made)
+    _grid(states, min(3, bench.cfg.analysis.num_shown), made)
+    _animation(states, bench.cfg.analysis.num_shown, made)
     return made
 
 

@@ -46,9 +46,9 @@ def section(bench: Bench) -> Section:
     reference = metrics.Reference.load(paths.reference(bench.cfg) / "statistics.npz")
     distance = _distance_to_longest(bench)
     found = []
-    with track(len(walks) * solvers.n, "solvers") as advance:
+    with track(len(walks) * solvers.num_images, "solvers") as advance:
         for (name, S), walk in walks.items():
-            shape = (solvers.n, bench.extractor.num_features)
+            shape = (solvers.num_images, bench.extractor.num_features)
             with files.scratch(paths.WORK, shape, np.float32) as seen:
                 nfe = _sample(bench, walk, advance, seen)
                 fid = metrics.fid(seen, reference)
@@ -174,8 +174,8 @@ def _say(bench: Bench, found: Sequence[Measured], made: Section) -> None:
     best = picks[0]
     apart = not intervals.overlap(ours.fid.interval, best.fid.interval)
     made.text = (
-        f"{bench.cfg.solvers.n} images each, x_T of the sweep's first seed. A scheduler brings its "
-        "own trajectory and may evaluate the network more than S times; the abscissa counts what "
+        f"{bench.cfg.solvers.num_images} images each, x_T of the sweep's first seed. A scheduler "
+        "brings its own trajectory and may evaluate the network more than S times; the abscissa counts what "
         f"was really evaluated. At {budgets[0]} evaluations the best differs from our DDIM by "
         + ("more" if apart else "less")
         + " than the 95 % intervals."

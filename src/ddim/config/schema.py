@@ -232,22 +232,23 @@ class Cell:
 class Sample:
     """How many images a cell has, and how they are made."""
 
-    n: int = MISSING
+    num_images: int = MISSING
     batch_size: int = MISSING
-    shard: int = MISSING  # images kept at a time; a killed cell loses at most this many
+    shard_size: int = MISSING  # images kept at a time; a killed cell loses at most this many
     weights: Weights = MISSING
     precision: str = MISSING  # as trainer.precision, but of sampling
-    n_at: dict[int, int] = field(default_factory=dict)  # another n at some S: {1000: 2000}
+    # Another number of images at some S: {1000: 2000}.
+    num_images_at: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _positive("sample", self, "batch_size", "shard")
+        _positive("sample", self, "batch_size", "shard_size")
         _check_precision(self.precision, "sample.precision")
-        for n in (self.n, *self.n_at.values()):
-            _need(n >= 2, "sample.n", "at least 2", n)
+        for n in (self.num_images, *self.num_images_at.values()):
+            _need(n >= 2, "sample.num_images", "at least 2", n)
 
     def count(self, steps: int) -> int:
         """The number of images of a cell with S = `steps`."""
-        return self.n_at.get(steps, self.n)
+        return self.num_images_at.get(steps, self.num_images)
 
 
 @dataclass
@@ -288,46 +289,47 @@ class Reconstruct:
     """Table 2: encode with S steps, decode with the same S."""
 
     steps: list[int] = MISSING
-    n: int = MISSING  # held-out images
+    num_images: int = MISSING  # held-out images
     batch_size: int = MISSING
 
     def __post_init__(self) -> None:
-        _positive("reconstruct", self, "n", "batch_size")
-        _need(self.n > 1, "reconstruct.n", "at least 2, for an interval over images", self.n)
+        _positive("reconstruct", self, "num_images", "batch_size")
+        least = "at least 2, for an interval over images"
+        _need(self.num_images > 1, "reconstruct.num_images", least, self.num_images)
         ok = len(self.steps) > 0 and min(self.steps) > 0
         _need(ok, "reconstruct.steps", "a list of integers greater than 0", self.steps)
 
 
 @dataclass
-class Lecture:
-    """Which of the lecture's sections are reported, and how much each of them measures."""
+class Analysis:
+    """Which sections of the analysis run, and how much each of them measures."""
 
     sections: list[str] = MISSING  # of the report; each is a stage of this name
-    n: int = MISSING  # held-out images behind every average
-    shown: int = MISSING  # images in every picture
+    num_images: int = MISSING  # held-out images behind every average
+    num_shown: int = MISSING  # images in every picture
     steps: int = MISSING  # S of encoding, decoding, paths and interpolations
     draws: int = MISSING  # invert: encodings of one and the same image
     points: int = MISSING  # interpolate: images from one end to the other, ends included
     per_class: int = MISSING  # edit: training images encoded for each class's mean
     strengths: list[float] = MISSING  # edit: multiples of the direction between two means
-    simulations: int = MISSING  # family: simulated pixels behind each marginal
+    num_simulations: int = MISSING  # family: simulated pixels behind each marginal
     eta: list[float] = MISSING  # family: the members whose J_sigma is computed
     ode_steps: list[int] = MISSING  # ode: the numbers of steps compared with the longest
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.sections) - set(SECTIONS))
-        _need(not unknown, "lecture.sections", f"among {SECTIONS}", unknown)
-        _positive("lecture", self, "shown", "steps", "per_class", "simulations")
-        for name, least in (("n", 2), ("draws", 2), ("points", 3)):
+        _need(not unknown, "analysis.sections", f"among {SECTIONS}", unknown)
+        _positive("analysis", self, "num_shown", "steps", "per_class", "num_simulations")
+        for name, least in (("num_images", 2), ("draws", 2), ("points", 3)):
             value = getattr(self, name)
-            _need(value >= least, f"lecture.{name}", f"at least {least}", value)
+            _need(value >= least, f"analysis.{name}", f"at least {least}", value)
         ok = len(self.strengths) > 0 and min(self.strengths) >= 0
-        _need(ok, "lecture.strengths", "a list of numbers, 0 or more", self.strengths)
+        _need(ok, "analysis.strengths", "a list of numbers, 0 or more", self.strengths)
         ok = len(self.eta) > 0 and all(0 < eta <= 1 for eta in self.eta)
-        _need(ok, "lecture.eta", "a list of numbers in (0, 1]: J_sigma has no sigma = 0", self.eta)
+        _need(ok, "analysis.eta", "a list of numbers in (0, 1]: J_sigma has no sigma = 0", self.eta)
         rising = all(a < b for a, b in pairwise(self.ode_steps))
         ok = len(self.ode_steps) >= 3 and self.ode_steps[0] > 0 and rising
-        _need(ok, "lecture.ode_steps", "a rising list of at least 3 numbers", self.ode_steps)
+        _need(ok, "analysis.ode_steps", "a rising list of at least 3 numbers", self.ode_steps)
 
 
 @dataclass
@@ -342,12 +344,12 @@ class Solver:
 class Solvers:
     """The table of newer samplers: schedulers of diffusers over the same network and x_T."""
 
-    n: int = MISSING  # images per cell
+    num_images: int = MISSING  # images per cell
     steps: list[int] = MISSING
     rows: dict[str, Solver] = MISSING  # by the name that the table prints
 
     def __post_init__(self) -> None:
-        _need(self.n >= 2, "solvers.n", "at least 2", self.n)
+        _need(self.num_images >= 2, "solvers.num_images", "at least 2", self.num_images)
         ok = len(self.steps) > 0 and min(self.steps) > 0
         _need(ok, "solvers.steps", "a list of integers greater than 0", self.steps)
 
@@ -381,7 +383,7 @@ class Config:
     sweep: Sweep = MISSING
     evaluate: Evaluate = MISSING
     reconstruct: Reconstruct = MISSING
-    lecture: Lecture = MISSING
+    analysis: Analysis = MISSING
     solvers: Solvers = MISSING
     logger: Logger = MISSING
 
@@ -416,8 +418,8 @@ class Config:
             ("cell.steps", [self.cell.steps]),
             ("sweep.steps", self.sweep.steps),
             ("reconstruct.steps", self.reconstruct.steps),
-            ("lecture.steps", [self.lecture.steps]),
-            ("lecture.ode_steps", self.lecture.ode_steps),
+            ("analysis.steps", [self.analysis.steps]),
+            ("analysis.ode_steps", self.analysis.ode_steps),
             ("solvers.steps", self.solvers.steps),
         ):
             _need(max(steps) <= T, key, f"at most diffusion.T = {T}", max(steps))

@@ -176,7 +176,7 @@ def kid(
     if subset_size > smallest:
         raise ValueError(
             f"evaluate.kid_subset_size must be at most the number of images on either side, "
-            f"{smallest}, got {subset_size}: lower it or raise sample.n"
+            f"{smallest}, got {subset_size}: lower it or raise sample.num_images"
         )
     rng = np.random.RandomState(seed)  # drawn from as torch-fidelity does: its very subsets
     found = np.array(
@@ -219,7 +219,7 @@ def precision_recall(
     if neighbours >= smallest:
         raise ValueError(
             f"evaluate.neighbours must be less than the number of images on either side, "
-            f"{smallest}, got {neighbours}: lower it or raise sample.n"
+            f"{smallest}, got {neighbours}: lower it or raise sample.num_images"
         )
     if radii is None:
         radii = balls.radii(reference, neighbours, device)
@@ -237,7 +237,7 @@ def inception_score(features: np.ndarray, head: Head, *, seed: int) -> float:
     n = len(features)
     if n < SPLITS:
         raise ValueError(
-            f"the Inception score needs at least {SPLITS} images, got {n}: raise sample.n"
+            f"the Inception score needs at least {SPLITS} images, got {n}: raise sample.num_images"
         )
     from torch_fidelity.metric_isc import isc_features_to_metric
 
@@ -254,7 +254,7 @@ def reconstruction_error(squared: np.ndarray) -> Estimate:
     """Table 2: the mean of ddim.images.squared_errors [N], and its interval over images."""
     if len(squared) < 2:
         raise ValueError(
-            f"reconstruct.n must be at least 2, for an interval over images; got {len(squared)}"
+            f"reconstruct.num_images must be at least 2, for an interval over images; got {len(squared)}"
         )
     if not np.isfinite(squared).all():
         raise ValueError("the decoded images are not finite: check train and its weights")
@@ -267,7 +267,9 @@ def _check(*sides: np.ndarray) -> None:
     for features in sides:
         assert features.ndim == 2, features.shape
         if len(features) < 2:
-            raise ValueError(f"statistics need at least 2 images (sample.n), got {len(features)}")
+            raise ValueError(
+                f"statistics need at least 2 images (sample.num_images), got {len(features)}"
+            )
         if not np.isfinite(features.sum(dtype=np.float64)):
             raise ValueError("the features are not finite: check the images and the extractor")
     _same_width(*(features.shape[1] for features in sides))

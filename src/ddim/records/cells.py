@@ -116,7 +116,7 @@ def reconstruction_key(cfg: Config) -> str:
     """The key of everything that the error of cell.steps steps depends on."""
     parts = {
         "trajectory": trajectory(cfg),
-        "n": cfg.reconstruct.n,
+        "n": cfg.reconstruct.num_images,
         "batch_size": cfg.reconstruct.batch_size,
         "test": files.read_json(paths.data(cfg) / "about.json")["files"]["test.npy"]["sha256"],
         "weights": weights_report(cfg),

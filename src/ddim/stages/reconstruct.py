@@ -21,7 +21,7 @@ SHOWN = 8  # images of the picture: originals above, decoded below
 
 
 def run(cfg: Config) -> None:
-    """Measure the error of cell.steps steps on the first reconstruct.n held-out images.
+    """Measure the error of cell.steps steps on the first reconstruct.num_images held-out images.
 
     One that is already there under the same key is kept.
     """
@@ -33,11 +33,11 @@ def run(cfg: Config) -> None:
     from ddim.records.arrays import load
 
     taken = cells.trajectory(cfg)
-    images = load(paths.data(cfg), "test").images[: cfg.reconstruct.n]
-    if len(images) < cfg.reconstruct.n:
+    images = load(paths.data(cfg), "test").images[: cfg.reconstruct.num_images]
+    if len(images) < cfg.reconstruct.num_images:
         raise ValueError(
-            f"reconstruct.n must be at most the {len(images)} held-out images, "
-            f"got {cfg.reconstruct.n}"
+            f"reconstruct.num_images must be at most the {len(images)} held-out images, "
+            f"got {cfg.reconstruct.num_images}"
         )
     start = time.perf_counter()
     squared, decoded = _round_trip(cfg, taken["tau"], images)

@@ -66,7 +66,7 @@ def _floor(
 
 def _report(cfg: Config, n: int, floor: Callable[[int], dict[str, Any]]) -> None:
     """protocol.json: data, reference, features, and the floor at every number of images."""
-    counts = sorted({cfg.sample.n, *cfg.sample.n_at.values()}, reverse=True)
+    counts = sorted({cfg.sample.num_images, *cfg.sample.num_images_at.values()}, reverse=True)
     about = files.read_json(paths.data(cfg) / "about.json")
     floors = {count: floor(count) for count in counts}
     files.write_json(
@@ -79,7 +79,7 @@ def _report(cfg: Config, n: int, floor: Callable[[int], dict[str, Any]]) -> None
                 "sha256": about["files"]["train.npy"]["sha256"],
             },
             "features": files.read_json(paths.features(cfg) / "about.json"),
-            "floor": floors[cfg.sample.n],
+            "floor": floors[cfg.sample.num_images],
             "floors": list(floors.values()),
         },
     )

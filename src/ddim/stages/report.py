@@ -10,7 +10,7 @@ from ddim.runtime.cli import stage
 
 def run(cfg: Config) -> None:
     """Write reports/<name>/ and print Table 1; the last line is the page's path."""
-    found = results.load(cfg, paths.reports(cfg), sections=cfg.lecture.sections)
+    found = results.load(cfg, paths.reports(cfg), sections=cfg.analysis.sections)
     build.build(found)
     terminal.summary(found)
     print(paths.reports(cfg) / "index.html")

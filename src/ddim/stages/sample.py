@@ -35,7 +35,7 @@ def run(cfg: Config) -> None:
         seed=cfg.cell.seed,
         shape=cfg.image_shape,
         batch_size=cfg.sample.batch_size,
-        shard=cfg.sample.shard,
+        shard=cfg.sample.shard_size,
         work=paths.WORK / f"cell-{plan.key}",
         label=name,
         trainer=cfg.trainer,

@@ -49,7 +49,7 @@ def run(cfg: Config) -> None:
     if cfg.logger.mode is WandbMode.disabled:
         print("logger.mode is disabled: nothing goes to W&B")
         return
-    results = load(cfg, paths.reports(cfg), sections=cfg.lecture.sections)
+    results = load(cfg, paths.reports(cfg), sections=cfg.analysis.sections)
     folder = paths.out(cfg)
     wandb_files.keep_home_clean(folder)
     if cfg.logger.mode is WandbMode.online:

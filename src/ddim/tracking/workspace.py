@@ -47,7 +47,7 @@ def publish(cfg: Config) -> str:
     entity = cfg.logger.entity or wandb.Api().default_entity
     if not entity:
         raise ValueError("the W&B account has no default team: set logger.entity")
-    found = results.load(cfg, paths.reports(cfg), sections=cfg.lecture.sections)
+    found = results.load(cfg, paths.reports(cfg), sections=cfg.analysis.sections)
     url: str = workspace(found, entity).save().url
     return url
 
