@@ -5,14 +5,15 @@
                                                      + ((1 - a_prev) - (1 - a) sigma) / K)
     sampler             the same, with the network's probabilities for x_0
 
-a falls from alpha[0] = 1 to alpha[T] = 0. A step is a mixture: keep x_t, take x_0, or draw anew.
+a falls from alpha[0] = 1 to alpha[T] = 0. A step is a mixture: keep x_t, take x_0, or
+resample uniformly.
 It is linear in x_0. For one variable, and a trajectory that begins at T (where x_T is uniform), the
 exact probabilities p(x_0 | x_t) therefore give the exact marginals, whatever the other steps and
 sigma. Of several variables each is drawn by itself from its own p(x_0 | x_t): where they depend on
 one another, a step loses some of that, and fewer steps lose more.
 
-The paper leaves sigma open between 0 and (1 - a_prev) / (1 - a), where the weight of drawing anew
-reaches zero. `sigma(eta)` names that range as Eq. 16 does its own: eta = 0 never draws anew.
+The paper leaves sigma open between 0 and (1 - a_prev) / (1 - a), where the weight of resampling
+reaches zero. `sigma(eta)` names that range as Eq. 16 does its own: eta = 0 never resamples.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ddim import schedule
+from ddim.sampler import steps_like
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # (x int64 [N,...], t int64 [N]) -> p [N,...,K]
 RandLike = Callable[[Tensor], Tensor]  # float [N,...] -> uniform in [0, 1), of the same shape
@@ -37,11 +39,10 @@ def alpha(T: int) -> Tensor:
 def sigma(a: float, a_prev: float, eta: float) -> float:
     """The weight of keeping x_t: (1 - eta) (1 - a_prev) / (1 - a).
 
-    eta = 0: nothing is drawn anew, x_prev is x_t or the predicted x_0. eta = 1: x_prev depends on
+    eta = 0: nothing is resampled, x_prev is x_t or the predicted x_0. eta = 1: x_prev depends on
     x_t through the prediction alone.
     """
-    if not 0 <= eta <= 1:
-        raise ValueError(f"eta must be a number in [0, 1], got {eta!r}")
+    schedule.check_eta(eta, hat=False)
     return (1 - eta) * (1 - a_prev) / (1 - a)
 
 
@@ -55,10 +56,10 @@ def posterior(x: Tensor, x0: Tensor, a: float, a_prev: float, sigma: float) -> T
 
     Raises ValueError where sigma makes a weight negative.
     """
-    take, anew = a_prev - sigma * a, (1 - a_prev) - (1 - a) * sigma
-    if min(sigma, take, anew) < -1e-12:
+    take, resample = a_prev - sigma * a, (1 - a_prev) - (1 - a) * sigma
+    if min(sigma, take, resample) < -1e-12:
         raise ValueError(f"sigma must lie in 0..{(1 - a_prev) / (1 - a):.6g}, got {sigma}")
-    return sigma * x + take * x0 + max(anew, 0.0) / x.shape[-1]
+    return sigma * x + take * x0 + max(resample, 0.0) / x.shape[-1]
 
 
 def loss_weight(a: float, a_prev: float, sigma: float) -> float:
@@ -85,12 +86,12 @@ def sample_progressive(
     One evaluation of `predict` between two; the trajectory is a list as in ddim.sampler.
     """
     tau = schedule.check_trajectory(list(tau), len(alpha) - 1, len(tau))
-    sigma(0.5, 0.9, eta)  # a bad eta must fail before the first evaluation
+    schedule.check_eta(eta, hat=False)  # before the first evaluation
     x = x_T
     yield tau[-1], x
     for t, t_prev in zip(reversed(tau), [*reversed(tau[:-1]), 0], strict=True):
         a, a_prev = float(alpha[t]), float(alpha[t_prev])
-        x0_hat = predict(x, torch.full((len(x),), t, dtype=torch.int64, device=x.device))
+        x0_hat = predict(x, steps_like(x, t))
         one_hot = F.one_hot(x, classes).to(x0_hat.dtype)
         p = posterior(one_hot, x0_hat, a, a_prev, sigma(a, a_prev, eta))
         x = draw(p, rand_like)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-WORTH_THREADS = 2**18  # numbers; fewer are drawn sooner than threads are woken
+MIN_FOR_THREADS = 2**18  # numbers; fewer are drawn sooner than threads are woken
 
 
 class Noise:
@@ -45,7 +45,7 @@ class Noise:
         pin = self._device.type == "cuda"
         z = torch.empty((len(self._generators), *self._shape), pin_memory=pin)
         rows = z.numpy()
-        if z.numel() < WORTH_THREADS:
+        if z.numel() < MIN_FOR_THREADS:
             self._fill(rows, slice(None))
         else:  # numpy releases the interpreter's lock while it draws
             list(_pool().map(lambda part: self._fill(rows, part), _parts(len(rows))))

@@ -1,5 +1,9 @@
-"""The training objective: mean squared error on eps (DDPM's L_simple; gamma = 1 in Theorem 1)."""
+"""Eq. 4 and the training objective: mean squared error on eps (DDPM's L_simple).
 
+The only home of Eq. 4 (`q_sample`) and of horizontal flips (`hflip`).
+"""
+
+import math
 from collections.abc import Callable
 
 import torch
@@ -7,16 +11,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def noised(x0: Tensor, t: Tensor, eps: Tensor, alpha_bar: Tensor) -> Tensor:
-    """Eq. 4: x_t = sqrt(a) x0 + sqrt(1 - a) eps, a draw from q(x_t | x_0).
+def q_sample(x0: Tensor, a: float | Tensor, eps: Tensor) -> Tensor:
+    """Eq. 4: x_t = sqrt(a) x0 + sqrt(1 - a) eps, a draw from q(x_t | x_0) for eps ~ N(0, I).
 
-    x0 and eps [N,...]; t int64 [N] in 1..T; alpha_bar float64 [T+1] on t's device. Returns x_t like
-    x0. The square roots are taken in alpha_bar's dtype; with t on the CPU that is float64 on every
-    machine, and the copy does not make a GPU wait.
+    x0 and eps [N,...]; a = alpha_bar[t], a number for all images or a tensor [N], one for each.
+    Returns x_t like x0. The square roots are taken in a's dtype; for an `a` on the CPU that is
+    float64 on every machine, and the copy does not make a GPU wait.
     """
-    a = alpha_bar[t].reshape(-1, *[1] * (x0.ndim - 1))  # [N,1,...]
-    signal, noise = (c.sqrt().to(x0.dtype).to(x0.device, non_blocking=True) for c in (a, 1 - a))
-    return signal * x0 + noise * eps
+    if isinstance(a, Tensor):
+        a = a.reshape(-1, *[1] * (x0.ndim - 1))  # [N,1,...]
+        signal, noise = (c.sqrt().to(x0.dtype).to(x0.device, non_blocking=True) for c in (a, 1 - a))
+        return signal * x0 + noise * eps
+    return math.sqrt(a) * x0 + math.sqrt(1 - a) * eps
 
 
 def loss(
@@ -28,13 +34,14 @@ def loss(
 ) -> Tensor:
     """The mean over images and dimensions of (eps_model(x_t, t) - eps)^2, a float32 scalar.
 
-    Shapes as in `noised`. The published DDIM code sums over dimensions instead; the mean is DDPM's.
+    x0 and eps [N,...]; t int64 [N] in 1..T; alpha_bar float64 [T+1] on t's device. The published
+    DDIM code sums over dimensions instead; the mean is DDPM's (gamma = 1 in Theorem 1).
     """
-    x_t = noised(x0, t, eps, alpha_bar)
+    x_t = q_sample(x0, alpha_bar[t], eps)
     predicted = eps_model(x_t, t.to(x0.device, non_blocking=True))
     return F.mse_loss(predicted.float(), eps.float())
 
 
-def flipped(x: Tensor, flip: Tensor) -> Tensor:
+def hflip(x: Tensor, flip: Tensor) -> Tensor:
     """x [N,C,H,W] with the images where flip (bool [N]) holds mirrored left to right."""
     return torch.where(flip[:, None, None, None], x.flip(-1), x)

@@ -1,8 +1,8 @@
-"""The DDIM family: Eq. 12, the walk down (sample), the walk up (encode), slerp between latents.
+"""The DDIM family: Eq. 12, the trajectory down (sample) and up (encode), slerp between latents.
 
 Works for any `eps_model(x [N,...], t int64 [N]) -> eps [N,...]` that counts t from 1 to T. Knows
 no network and no configuration. The schedule's coefficients are Python floats (float64); `x`
-keeps the dtype of x_T, and a network that wants another casts at its own door.
+keeps the dtype of x_T, and a network that wants another one casts its own input.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ Eta = float | str  # a number in [0, 1], or "hat"
 
 
 class State(NamedTuple):
-    """One point of a walk. x_t, and what the network said on the way to it."""
+    """One point of a trajectory: x_t, and the prediction of the step that led to it."""
 
     t: int  # the step that x is at: tau_S..tau_1, and 0 for x_0
     x: Tensor  # [N,...]
@@ -57,15 +57,19 @@ def ddim_step(
 
 def sigmas(a: float, a_prev: float, eta: Eta) -> tuple[float, float]:
     """(sigma in Eq. 12's mean, sigma on its noise): they differ in the sigma-hat row (App. D.3)."""
-    if eta == "hat":
+    schedule.check_eta(eta)
+    if eta == schedule.HAT:
         return schedule.sigma(a, a_prev, 1.0), schedule.sigma_hat(a, a_prev)
-    if isinstance(eta, str) or not 0 <= eta <= 1:
-        raise ValueError(f"eta must be a number in [0, 1] or 'hat', got {eta!r}")
     sigma = schedule.sigma(a, a_prev, float(eta))
     return sigma, sigma
 
 
-# --- the walks -----------------------------------------------------------------------------------
+# --- the trajectories ----------------------------------------------------------------------------
+
+
+def steps_like(x: Tensor, t: int) -> Tensor:
+    """Every image of x [N,...] at step t, as networks take it: int64 [N] on x's device."""
+    return torch.full((len(x),), t, dtype=torch.int64, device=x.device)
 
 
 def sample_progressive(
@@ -80,19 +84,19 @@ def sample_progressive(
 ) -> Iterator[State]:
     """Yield x at tau_S, ..., tau_1 and 0 (len(tau) + 1 states; one evaluation between two).
 
-    x_T [N,...] is taken as the state at tau_S. alpha_bar float64 [T+1]. No noise is drawn where
+    x_T [N,...] is the state at tau_S. alpha_bar float64 [T+1]. No noise is drawn where
     sigma = 0, and never after the last step (the published "noiseless mean"). With clip_x0 the
     prediction is clipped to [-1, 1] and eps recomputed from it, as the published sigma-hat
     sampler does. Raises ValueError for a bad trajectory or eta.
     """
     tau = schedule.check_trajectory(list(tau), len(alpha_bar) - 1, len(tau))
-    sigmas(0.5, 0.9, eta)  # a bad eta must fail before the first evaluation
+    schedule.check_eta(eta)  # before the first evaluation
     x = x_T
     yield State(tau[-1], x, None)
     for t, t_prev in zip(reversed(tau), [*reversed(tau[:-1]), 0], strict=True):
         a, a_prev = float(alpha_bar[t]), float(alpha_bar[t_prev])
         sigma, sigma_noise = sigmas(a, a_prev, eta)
-        eps = eps_model(x, _steps(t, x))
+        eps = eps_model(x, steps_like(x, t))
         if clip_x0:
             eps = predict_eps(x, predict_x0(x, eps, a).clamp(-1, 1), a)
         x, x0_hat = ddim_step(x, eps, a, a_prev, sigma)
@@ -112,16 +116,16 @@ def sample(
     clip_x0: bool = False,
 ) -> Tensor:
     """x_0 [N,...] from x_T [N,...]: the last state of `sample_progressive`."""
-    walk = sample_progressive(
+    states = sample_progressive(
         eps_model, x_T, alpha_bar, tau, eta, randn_like=randn_like, clip_x0=clip_x0
     )
-    return _last(walk).x
+    return _last(states).x
 
 
 def encode_progressive(
     eps_model: EpsModel, x_0: Tensor, alpha_bar: Tensor, tau: Sequence[int]
 ) -> Iterator[State]:
-    """Yield x at 0, tau_1, ..., tau_S: Sec. 4.3's ODE upwards, the same list that `sample` walks.
+    """Yield x at 0, tau_1, ..., tau_S: Sec. 4.3's ODE upwards, by the same list as `sample`.
 
     The step from t_prev to t evaluates the network at t: it is the exact reverse of the step
     down but for eps being taken at x_{t_prev} instead of x_t (first order in the step's length).
@@ -131,7 +135,7 @@ def encode_progressive(
     yield State(0, x, None)
     for t_prev, t in zip([0, *tau[:-1]], tau, strict=True):
         a_prev, a = float(alpha_bar[t_prev]), float(alpha_bar[t])
-        eps = eps_model(x, _steps(t, x))
+        eps = eps_model(x, steps_like(x, t))
         x, x0_hat = ddim_step(x, eps, a_prev, a, sigma=0.0)
         yield State(t, x, x0_hat)
 
@@ -141,13 +145,8 @@ def encode(eps_model: EpsModel, x_0: Tensor, alpha_bar: Tensor, tau: Sequence[in
     return _last(encode_progressive(eps_model, x_0, alpha_bar, tau)).x
 
 
-def _steps(t: int, x: Tensor) -> Tensor:
-    """t as the network's int64 [N]."""
-    return torch.full((len(x),), t, dtype=torch.int64, device=x.device)
-
-
-def _last(walk: Iterator[State]) -> State:
-    for state in walk:
+def _last(states: Iterator[State]) -> State:
+    for state in states:
         last = state
     return last
 

@@ -1,21 +1,40 @@
-"""The noise schedule: alpha-bar, the family's sigma, and which S of the T steps are taken.
+"""The noise schedule: alpha-bar, the family's sigma and eta, and which S of the T steps are taken.
 
-Everything here is float64 arithmetic on a handful of numbers; no network, no configuration.
+Everything here is float64 arithmetic on a handful of numbers; no network, no configuration. torch
+is imported inside functions only: the configuration, which must be instant, takes its lists of
+spacings and its check of eta from here.
 """
 
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from numbers import Real
+from typing import TYPE_CHECKING, TypeVar
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
-Number = TypeVar("Number", float, torch.Tensor)
+Number = TypeVar("Number", float, "torch.Tensor")
 
 SPACINGS = ("linear", "quadratic", "quadratic-published")
+HAT = "hat"  # the name of the sigma-hat row (App. D.3), where others have a number
 
 
-def alpha_bar(T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> torch.Tensor:
+def check_eta(eta: object, name: str = "eta", *, hat: bool = True) -> None:
+    """Raise ValueError, which calls it `name`, unless `eta` is a number in [0, 1] or "hat".
+
+    hat: whether "hat" is accepted.
+    """
+    if isinstance(eta, str):
+        valid = hat and eta == HAT
+    else:
+        valid = isinstance(eta, Real) and not isinstance(eta, bool) and 0 <= float(eta) <= 1
+    if not valid:
+        accepts = "a number in [0, 1]" + (f" or {HAT!r}" if hat else "")
+        raise ValueError(f"{name} must be {accepts}, got {eta!r}")
+
+
+def alpha_bar(T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> "torch.Tensor":
     """alpha-bar_t = prod_{s <= t} (1 - beta_s) for t = 0..T, with beta linear (DDPM, Sec. 4).
 
     Returns float64 [T+1]; entry 0 is 1, so that "the previous step" of the first step exists.
@@ -23,6 +42,8 @@ def alpha_bar(T: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -
     if T < 1 or not 0 < beta_start <= beta_end < 1:
         got = f"T={T}, beta_start={beta_start}, beta_end={beta_end}"
         raise ValueError(f"alpha_bar needs T >= 1 and 0 < beta_start <= beta_end < 1, got {got}")
+    import torch
+
     beta = torch.linspace(beta_start, beta_end, T, dtype=torch.float64)
     return torch.cat([torch.ones(1, dtype=torch.float64), (1 - beta).cumprod(0)])
 
@@ -49,7 +70,7 @@ def trajectory(T: int, S: int, spacing: str | Sequence[int] = "linear") -> list[
         "quadratic"            tau proportional to i^2, exactly S distinct steps that end at T
         "quadratic-published"  the published code's rule, whose repeated steps are dropped: it
                                may return fewer than S (at T = 1000, S = 100 it returns 96)
-        a list of integers     taken as it is
+        a list of integers     those steps
     Raises ValueError unless the result is strictly increasing in 1..T, and of length S for all
     but "quadratic-published".
     """
@@ -82,7 +103,7 @@ def check_trajectory(tau: list[int], T: int, S: int) -> list[int]:
 
 
 def _quadratic(T: int, S: int) -> list[int]:
-    """T (i/S)^2 rounded up; where that would repeat a step, the next free one is taken."""
+    """T (i/S)^2 rounded up; where that would repeat a step, the next free one."""
     tau: list[int] = []
     for i in range(1, S + 1):
         tau.append(max(math.ceil(T * i * i / (S * S)), tau[-1] + 1 if tau else 1))

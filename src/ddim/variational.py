@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ddim import schedule
+from ddim.objective import q_sample
 
 Sigma = Callable[[float, float], float]  # (a, a_prev) -> sigma: a member of the family
 RandnLike = Callable[[Tensor], Tensor]
@@ -97,7 +98,7 @@ def simulate_forward(
     x0 [N,...]; alpha_bar float64 [T+1].
     """
     a = alpha_bar.tolist()
-    x = math.sqrt(a[1]) * x0 + math.sqrt(1 - a[1]) * randn_like(x0)
+    x = q_sample(x0, a[1], randn_like(x0))
     yield 1, x
     for t in range(2, len(a)):
         step = forward(a[t], a[t - 1], sigma(a[t], a[t - 1]))
@@ -110,7 +111,7 @@ def simulate_backward(
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield (t, x_t) for t = T..1 (Eq. 6): x_T from its marginal, then Eq. 7."""
     a = alpha_bar.tolist()
-    x = math.sqrt(a[-1]) * x0 + math.sqrt(1 - a[-1]) * randn_like(x0)
+    x = q_sample(x0, a[-1], randn_like(x0))
     yield len(a) - 1, x
     for t in range(len(a) - 1, 1, -1):
         step = backward(a[t], a[t - 1], sigma(a[t], a[t - 1]))

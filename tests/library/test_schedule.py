@@ -1,14 +1,16 @@
 """alpha-bar, sigma and trajectories against published numbers and exact identities."""
 
 import math
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ddim import schedule
-from ddim.config import schema
 
 A = schedule.alpha_bar()
 
@@ -116,6 +118,23 @@ def test_alpha_bar_of_one_step() -> None:
     assert math.isclose(float(schedule.alpha_bar(2)[2]), (1 - 1e-4) * 0.98)
 
 
-def test_the_configuration_accepts_the_spacings_that_there_are():
-    """Two homes, as schema imports no torch and the mathematics knows no configuration."""
-    assert schema.SPACINGS == schedule.SPACINGS
+@pytest.mark.parametrize("eta", [0, 0.0, 0.3, 1, 1.0, "hat", np.float32(0.5)])
+def test_eta_is_a_number_from_0_to_1_or_hat(eta: object) -> None:
+    schedule.check_eta(eta)
+
+
+@pytest.mark.parametrize("eta", [-0.1, 1.1, math.nan, True, None, "0.5", "Hat", [0.0]])
+def test_any_other_eta_is_refused_by_the_name_that_the_caller_gives(eta: object) -> None:
+    with pytest.raises(ValueError, match=r"^cell\.eta must be a number in \[0, 1\] or 'hat', got "):
+        schedule.check_eta(eta, "cell.eta")
+
+
+def test_hat_is_refused_where_it_has_no_meaning() -> None:
+    with pytest.raises(ValueError, match=r"^eta must be a number in \[0, 1\], got 'hat'$"):
+        schedule.check_eta("hat", hat=False)
+
+
+def test_the_schedule_can_be_imported_without_torch() -> None:
+    program = "import sys, ddim.schedule; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "False False", done.stdout + done.stderr

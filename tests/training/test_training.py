@@ -53,7 +53,7 @@ def test_loss_is_the_mean_squared_error_written_out():
 
 def test_flips_mirror_exactly_the_chosen_images():
     x = torch.arange(12.0).reshape(2, 1, 2, 3)
-    got = objective.flipped(x, torch.tensor([True, False]))
+    got = objective.hflip(x, torch.tensor([True, False]))
     assert got[0, 0].tolist() == [[2, 1, 0], [5, 4, 3]]
     assert torch.equal(got[1], x[1])
 

@@ -19,7 +19,7 @@ from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.evaluation import features, metrics
 from ddim.noise import Noise
-from ddim.objective import flipped
+from ddim.objective import hflip
 from ddim.plotting import canvas
 from ddim.records import arrays
 from ddim.records.section import Section
@@ -120,7 +120,7 @@ def _batch(cfg: Config, images: Tensor, generator: torch.Generator) -> Tensor:
     x_0 = images[torch.randint(len(images), (size,), generator=generator)]
     if not cfg.data.flip:
         return x_0
-    return flipped(x_0, torch.rand(size, generator=generator) < 0.5)
+    return hflip(x_0, torch.rand(size, generator=generator) < 0.5)
 
 
 def _average(network: torch.nn.Module, decay: float) -> AveragedModel:

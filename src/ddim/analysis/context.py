@@ -100,8 +100,7 @@ class Bench:
         """eps of x [N,C,H,W] at step t, one batch at a time."""
 
         def eps(batch: Tensor) -> Tensor:
-            steps = torch.full((len(batch),), t, dtype=torch.int64, device=batch.device)
-            return self.eps_model(batch, steps)
+            return self.eps_model(batch, sampler.steps_like(batch, t))
 
         return self._batched(x, eps)
 

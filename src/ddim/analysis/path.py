@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from ddim import images, sampler
+from ddim import sampler
 from ddim.analysis.context import PATHS, Bench, pixels
 from ddim.evaluation import intervals
 from ddim.images import squared_errors
-from ddim.plotting import canvas
+from ddim.plotting import canvas, grids
 from ddim.records.section import Section
 
 CLAIM = (
@@ -123,10 +123,10 @@ def _animation(states: Sequence[sampler.State], shown: int, made: Section) -> No
     last = states[-1].x[:shown]
     pairs = [(x[:shown], x0_hat[:shown]) for _, x, x0_hat in chosen] + [(last, last)] * 10
     scale = max(1, -(-FRAME // last.shape[-1]))
-    frames = [images.grid(pixels(torch.cat(pair)), shown, scale=scale) for pair in pairs]
+    frames = [grids.grid(pixels(torch.cat(pair)), shown, scale=scale) for pair in pairs]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "path.png"
-        images.save_animation(path, frames, 80)
+        grids.save_animation(path, frames, 80)
         content = path.read_bytes()
     made.figure(
         "path.png",

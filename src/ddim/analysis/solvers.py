@@ -175,8 +175,8 @@ def _say(bench: Bench, found: Sequence[Measured], made: Section) -> None:
     apart = not intervals.overlap(ours.fid.interval, best.fid.interval)
     made.text = (
         f"{bench.cfg.solvers.num_images} images each, x_T of the sweep's first seed. A scheduler "
-        "brings its own trajectory and may evaluate the network more than S times; the abscissa counts what "
-        f"was really evaluated. At {budgets[0]} evaluations the best differs from our DDIM by "
+        "brings its own trajectory and may evaluate the network more than S times; the abscissa "
+        f"counts what was really evaluated. At {budgets[0]} evaluations the best differs from our DDIM by "
         + ("more" if apart else "less")
         + " than the 95 % intervals."
     )

@@ -11,6 +11,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from ddim.schedule import SPACINGS, check_eta
+
 SECTIONS = (  # of the lecture, in the report's order
     "speed",
     "invert",
@@ -22,8 +24,6 @@ SECTIONS = (  # of the lecture, in the report's order
     "ode",
     "solvers",
 )
-HAT = "hat"  # the name of the sigma-hat row (App. D.3)
-SPACINGS = ("linear", "quadratic", "quadratic-published")  # as ddim.schedule, which needs torch
 
 
 class Accelerator(Enum):
@@ -59,13 +59,6 @@ def _positive(section: str, node: object, *names: str) -> None:
     for name in names:
         value = getattr(node, name)
         _need(value > 0, f"{section}.{name}", "greater than 0", value)
-
-
-def check_eta(eta: Any, key: str) -> None:
-    """Raise ValueError unless `eta` is a number in [0, 1] or the string 'hat'."""
-    number = isinstance(eta, int | float) and not isinstance(eta, bool)
-    ok = eta == HAT if isinstance(eta, str) else number and 0 <= eta <= 1
-    _need(ok, key, "a number in [0, 1] or 'hat'", eta)
 
 
 def _check_precision(precision: str, key: str) -> None:

@@ -85,7 +85,7 @@ def picture(
     column_labels: Sequence[str] = (),
 ) -> bytes:
     """A grid of uint8 images [N,C,H,W], row by row, with words at its left and above it: PNG."""
-    from ddim.images import grid
+    from ddim.plotting.grids import grid
 
     side, pad = images.shape[-1], 2
     scale = max(1, -(-SMALLEST // side))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ddim import schedule
 from ddim.config import paths, schema
 from ddim.config.schema import Config
 
@@ -28,7 +29,7 @@ class Key:
     @property
     def name(self) -> str:
         """The cell's file name without its ending."""
-        eta = self.eta if self.eta == schema.HAT else float(self.eta)
+        eta = self.eta if self.eta == schedule.HAT else float(self.eta)
         return paths.cell_name(schema.Cell(self.steps, eta, self.seed))
 
     @property

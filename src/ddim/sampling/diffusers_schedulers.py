@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ddim.sampler import EpsModel, RandnLike
+from ddim.sampler import EpsModel, RandnLike, steps_like
 
 # Chosen where a class has the option and the user says nothing: compared with our own sampler, x0
 # is not clipped and the last step goes all the way to alpha-bar = 1.
@@ -73,8 +73,7 @@ class Scheduler(Generic[Network]):
         x = x_T * float(solver.init_noise_sigma)
         for t, time in zip(self.times, solver.timesteps, strict=True):
             inside = solver.scale_model_input(x, time).to(x_T.dtype)
-            steps = torch.full((len(x),), t, dtype=torch.int64, device=x.device)
-            eps = self.eps_model(inside, steps)
+            eps = self.eps_model(inside, steps_like(x, t))
             with _NoiseFrom(randn_like, x_T):
                 x = solver.step(eps, time, x).prev_sample
             yield x.to(x_T.dtype)

@@ -108,7 +108,7 @@ def _network(cfg: Config) -> tuple["EpsModel", "torch.device"]:
 
 
 def _picture(cfg: Config, images: np.ndarray, decoded: np.ndarray) -> None:
-    from ddim.images import grid, save_png
+    from ddim.plotting.grids import grid, save_png
 
     rows = np.concatenate([images[:SHOWN], decoded])
     scale = max(1, 32 // cfg.data.image_size)

@@ -69,7 +69,7 @@ def _walk(cfg: Config, plan: cells.Plan) -> "Walk":
 
 def _report(cfg: Config, plan: cells.Plan, path: Path, *, nfe: int, seconds: float) -> None:
     """The cell's JSON, last of all: a cell with it is done."""
-    from ddim.images import grid, save_png
+    from ddim.plotting.grids import grid, save_png
     from ddim.runtime.device import describe, torch_device
 
     images = np.load(path, mmap_mode="r")

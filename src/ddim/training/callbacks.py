@@ -16,8 +16,9 @@ from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor, nn
 
 from ddim import schedule
-from ddim.images import grid, to_uint8
+from ddim.images import to_uint8
 from ddim.noise import Noise
+from ddim.plotting.grids import grid
 from ddim.runtime.progress import track
 from ddim.sampler import sample
 from ddim.sampling.network import EpsModel

@@ -53,7 +53,7 @@ class DiffusionModule(LightningModule):
         x0 = to_float(images)
         n, device = len(x0), x0.device
         if self._flip:
-            x0 = objective.flipped(x0, torch.rand(n, device=device) < 0.5)
+            x0 = objective.hflip(x0, torch.rand(n, device=device) < 0.5)
         t = torch.randint(1, len(self.alpha_bar), (n,))
         eps = torch.randn_like(x0)
         return objective.loss(self.network, x0, t, eps, self.alpha_bar)
