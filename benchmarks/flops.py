@@ -20,7 +20,7 @@ def multiply_adds(experiment: str) -> tuple[int, float]:
     """(parameters, multiply-adds of one image's forward pass) of an experiment's network."""
     from ddim.config.schema import checked
 
-    cfg = checked(params.build([f"experiment={experiment}"]))
+    cfg = checked(params.from_conf([f"experiment={experiment}"]))
     with torch.device("meta"):
         network = UNet(**cfg.network).eval().to("meta")
         x, t = torch.empty(1, *cfg.image_shape), torch.ones(1, dtype=torch.int64)

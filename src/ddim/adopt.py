@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments:
             raise ValueError(f"ddim.adopt takes no arguments, got {' '.join(arguments)}")
-        return adopt(params.params([]))
+        return adopt(params.read([]))
     except USER_ERRORS as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 1

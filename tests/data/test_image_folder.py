@@ -323,7 +323,7 @@ def test_what_is_left_out_is_said_by_the_stage_too(
     from ddim.config.schema import checked
     from ddim.stages.data import run
 
-    cfg = checked(params.build(["data=image_folder", "data.root=images"]))
+    cfg = checked(params.from_conf(["data=image_folder", "data.root=images"]))
     monkeypatch.chdir(tmp_path)
     write_classes(Path("images"), [*SPLIT, "val/cat/1.png", ".trash/old.png", "__MACOSX/._1.png"])
     for i in range(50):
@@ -348,7 +348,7 @@ def test_the_stage_says_nothing_of_what_is_not_left_out(
     from ddim.config.schema import checked
     from ddim.stages.data import run
 
-    cfg = checked(params.build(["data=image_folder", "data.root=images"]))
+    cfg = checked(params.from_conf(["data=image_folder", "data.root=images"]))
     monkeypatch.chdir(tmp_path)
     write_classes(Path("images"), SPLIT)
     run(cfg)

@@ -22,7 +22,7 @@ def config(*overrides: str) -> schema.Config:
     from ddim.config import params
 
     with contextlib.chdir(Path(__file__).parents[2]):
-        return schema.checked(params.build(list(overrides)))
+        return schema.checked(params.from_conf(list(overrides)))
 
 
 def fid(steps: int, eta: Any) -> float:

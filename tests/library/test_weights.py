@@ -368,7 +368,7 @@ def test_the_stage_keeps_downloads_apart_from_the_images(tmp_path, monkeypatch):
     changes |= {"train.import_sha256": sha256, "model.dropout": TINY["dropout"]}
     changes |= {f"model.{key}": TINY[key] for key in ("channels", "multipliers", "blocks")}
     changes |= {f"model.{key}": TINY[key] for key in ("attention", "groups")}
-    cfg = checked(params.build([f"{key}={value}" for key, value in changes.items()]))
+    cfg = checked(params.from_conf([f"{key}={value}" for key, value in changes.items()]))
     train.run(cfg)
     assert same(weights.load(paths.weights(cfg) / "ema.safetensors")[0], unet)
     assert (tmp_path / "data" / "weights" / sha256[:16] / "w.ckpt").is_file()

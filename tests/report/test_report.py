@@ -32,6 +32,7 @@ from ddim.report import (
 )
 from ddim.report.document import Code
 from ddim.report.render import latex, markdown
+from ddim.runtime.cli import command
 
 SMALL = ("sweep.steps=[10,100]", "sweep.eta=[0.0,hat]", "reconstruct.steps=[10,100]")
 
@@ -584,11 +585,11 @@ def test_the_exact_commands_are_every_stage_in_order(built):
 
 @pytest.mark.parametrize("overrides", [(), ("experiment=cifar10_jpeg", "train.lr=1e-3")])
 def test_the_command_to_compose_gives_this_very_configuration(small, overrides):
-    from ddim.config.params import build
+    from ddim.config.params import from_conf
 
     cfg = fabricate.config(*overrides, *SMALL, "analysis.sections=[]")
     (line,) = [x for x in commands(results.load(cfg, small[0])) if "ddim.compose" in x]
-    assert schema.checked(build(shlex.split(line)[3:])) == cfg
+    assert schema.checked(from_conf(shlex.split(line)[3:])) == cfg
 
 
 @pytest.mark.parametrize("override", ["name=mine", "+sample.num_images_at={1000: 10}"])
@@ -745,7 +746,8 @@ def test_compare_reads_a_revision(two, tmp_path, monkeypatch):
 )
 def test_compare_refuses_with_one_line(two, tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
     with pytest.raises(SystemExit) as error:
-        compare.main(arguments)
+        command(compare.main)
     assert said in str(error.value)
     assert len(str(error.value).splitlines()) == 1

@@ -10,10 +10,10 @@ from helpers.pipeline import ROOT, environment
 from helpers.report_fixture import config
 
 from ddim.runtime import gpu_lock
-from ddim.runtime import multirun as sweeping
+from ddim.runtime import multirun as jobs
 
 PROGRAM = """
-from ddim.stages.entry import stage
+from ddim.runtime.cli import stage
 
 def run(cfg):
     if cfg.cell.steps == 7:
@@ -67,12 +67,12 @@ def test_the_other_jobs_are_kept_and_failures_are_listed(tmp_path: Path, launche
 def test_processes_that_would_start_the_multirun_again_are_refused() -> None:
     cfg = config("trainer=ddp", "trainer.devices=2")
     with pytest.raises(ValueError, match=r"strategy is ddp with 2 devices in a multirun"):
-        sweeping.prepare(cfg)
+        jobs.prepare(cfg.trainer)
 
 
 # --- GPUs ----------------------------------------------------------------------------------------
 
-CLAIM = "from ddim import gpus; from pathlib import Path; import sys; \
+CLAIM = "from ddim.runtime import gpu_lock; from pathlib import Path; import sys; \
 print(gpu_lock.claim(Path(sys.argv[1])), flush=True); sys.stdin.read()"
 
 

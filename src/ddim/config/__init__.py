@@ -1,1 +1,1 @@
-"""The configuration: types, ranges, params.yaml, where every file lies. Changes no result by itself."""
+"""The configuration: types, ranges, params.yaml, and where every file lies. Changes no result."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddim.runtime.files import write_json
-from ddim.runtime.tabular import csv_text
+from ddim.runtime.files import csv_text, write_json
 
 Rows = Sequence[Sequence[object]]
 

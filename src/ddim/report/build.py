@@ -6,8 +6,7 @@ from ddim.records.results import Results
 from ddim.report import content, tables
 from ddim.report.document import Document, Montage, Plot, Table
 from ddim.report.render import figures, latex, markdown, page
-from ddim.runtime.files import write_json, write_text
-from ddim.runtime.tabular import csv_text
+from ddim.runtime.files import csv_text, write_json, write_text
 
 _OWNED = ("figures", "tables", "plots")  # folders that hold this report's files and nothing else
 _DVC_PLOTS = ("fid", "error", "time", "loss")

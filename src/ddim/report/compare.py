@@ -8,20 +8,19 @@ Where two reports do not share data, features and reference, or two cells not n,
 their FIDs means nothing: none is printed, and the reason is.
 """
 
-import argparse
 import csv
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ddim.evaluation.intervals import overlap
 from ddim.report import build, numbers
 from ddim.report.document import Block, Document, Paragraph, Part, Plot, Row, Series, Table, Value
+from ddim.runtime.cli import Parser, command
 
 ERROR = "error"  # the one row of reconstruction errors
 
@@ -49,22 +48,13 @@ class Run:
     error: Numbers
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Compare the reports named on the command line; exit 1 with one line on a mistake."""
-    parser = _Parser(prog="python -m ddim.report.compare", description=__doc__)
+def main(arguments: Sequence[str]) -> None:
+    """The command line of `python -m ddim.report.compare`."""
+    parser = Parser(prog="python -m ddim.report.compare", description=__doc__)
     parser.add_argument("reports", nargs="+", help="reports/<name> or revision:reports/<name>")
     parser.add_argument("--out", type=Path, default=Path("out/compare"), help="output folder")
     options = parser.parse_args(arguments)
-    try:
-        page = compare(options.reports, options.out)
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
-    print(page)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        sys.exit(f"error: {message}")
+    print(compare(options.reports, options.out))
 
 
 def compare(reports: Sequence[str], out: Path) -> Path:
@@ -275,4 +265,4 @@ def _overlay(found: Mapping[str, Numbers], eta: str, name: str, title: str, y_la
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

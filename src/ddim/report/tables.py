@@ -18,7 +18,7 @@ from ddim.records.aggregate import (
 from ddim.records.results import Cell, Key, Results
 from ddim.report import comparability, numbers, paper, protocol
 from ddim.report.document import Row, Table, Value
-from ddim.runtime.tabular import csv_text
+from ddim.runtime.files import csv_text
 
 ORDER = (FID, KID, PRECISION, RECALL, SCORE)
 CELL = (

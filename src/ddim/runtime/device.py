@@ -1,21 +1,22 @@
-"""Which device a stage runs on, and how a report names it. Imports torch; changes no result."""
+"""Which device a stage runs on, and its name for the records. Imports torch."""
 
 import torch
 
-from ddim.config.schema import Accelerator
 
+def torch_device(accelerator: str) -> torch.device:
+    """The device that `trainer.accelerator` names: cpu, cuda, mps, or auto, the best one present.
 
-def torch_device(accelerator: Accelerator) -> torch.device:
-    """The device that `trainer.accelerator` names; `auto` is the best one present."""
+    Raises ValueError for one that this machine does not have.
+    """
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if accelerator is Accelerator.auto:
-        return torch.device(next((name for name, there in present.items() if there), "cpu"))
-    if not present.get(accelerator.value, True):
+    if accelerator == "auto":
+        return torch.device(next((name for name, available in present.items() if available), "cpu"))
+    if not present.get(accelerator, True):
         raise ValueError(
-            f"trainer.accelerator is {accelerator.value}, which this machine does not have:"
+            f"trainer.accelerator is {accelerator}, which this machine does not have:"
             " use auto or cpu"
         )
-    return torch.device(accelerator.value)
+    return torch.device(accelerator)
 
 
 def describe(device: torch.device) -> str:

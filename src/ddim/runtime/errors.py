@@ -1,13 +1,17 @@
-"""Which exceptions are a user's mistake, and how one is said in one line."""
+"""Which exceptions are a user's mistake, and the one line that tells the user about one."""
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
+
+from ddim.runtime import overrides
 
 USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
 
 
 def one_line(error: BaseException) -> str:
     """The message of `error`, and of what caused it where that says more, on one line."""
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return overrides.explain(error)
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None and len(parts) < 2:

@@ -1,10 +1,12 @@
-"""Files: those that are whole or absent (they get their name in one move), and scratch arrays."""
+"""Files: written atomically (they get their name in one move), scratch arrays, CSV, checksums."""
 
+import csv
 import hashlib
+import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, whole or not at all."""
+    """Write `text` to `path` as UTF-8, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -36,18 +38,18 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file; ValueError names the file that is missing or broken."""
+    """The content of a JSON file; FileNotFoundError or ValueError names a missing or broken one."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing: run the stage that writes it") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not whole JSON ({error}): run its stage again") from None
+        raise ValueError(f"{path} is invalid JSON ({error}): run its stage again") from None
 
 
 @contextmanager
 def scratch(folder: Path, shape: tuple[int, ...], dtype: type) -> Iterator[np.ndarray]:
-    """An array that is as large as it must be and lies in a file of `folder`, gone afterwards."""
+    """An array, which may be larger than memory, in a file of `folder` that is gone afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
         array = np.memmap(file, dtype, "w+", shape=shape)
@@ -57,7 +59,7 @@ def scratch(folder: Path, shape: tuple[int, ...], dtype: type) -> Iterator[np.nd
 
 @contextmanager
 def array(path: Path, shape: tuple[int, ...], dtype: type) -> Iterator[np.ndarray]:
-    """A .npy file to be filled in place, which may be larger than memory; whole or not at all."""
+    """A .npy file to be filled in place, which may be larger than memory; written atomically."""
     with replacing(path) as temporary:
         filled = np.lib.format.open_memmap(temporary, "w+", dtype=dtype, shape=shape)
         with temporary.open("r+b") as file:
@@ -73,6 +75,15 @@ def _fill_holes(descriptor: int) -> None:
     """
     if hasattr(os, "posix_fallocate"):  # not on macOS
         os.posix_fallocate(descriptor, 0, os.fstat(descriptor).st_size)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Comma-separated text; numbers in full precision, None as an empty field."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return out.getvalue()
 
 
 def sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Where a number comes from: the git revision that made it."""
+"""The git revision of the code that runs, for whoever asks later where a number comes from."""
 
 import subprocess
 

@@ -4,16 +4,18 @@ A job takes a GPU by locking that GPU's file and keeps the lock until its proces
 ends. Imports no torch: CUDA_VISIBLE_DEVICES must be set before torch looks at it.
 """
 
-import fcntl
+import getpass
 import os
 import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import TextIO
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
-_held: TextIO | None = None  # this process's lock
+_POLL_SECONDS = 0.5
+_held: BaseFileLock | None = None  # this process's lock
 
 
 def present() -> list[str]:
@@ -23,11 +25,11 @@ def present() -> list[str]:
     may), those of them that it names, by number or by UUID.
     """
     listed = _listed()
-    named = os.environ.get(_VISIBLE)
-    if named is None:
+    visible = os.environ.get(_VISIBLE)
+    if visible is None:
         return listed
-    found = [_named(token.strip(), listed) for token in named.split(",") if token.strip()]
-    return [uuid for uuid in found if uuid]
+    named = [_uuid(token.strip(), listed) for token in visible.split(",") if token.strip()]
+    return [uuid for uuid in named if uuid]
 
 
 def claim(folder: Path | None = None) -> str | None:
@@ -36,34 +38,39 @@ def claim(folder: Path | None = None) -> str | None:
     The process then sees no other one. None where there is no GPU, or this process has one already.
     `folder` holds the lock files (by default one of this user's in the system's temporary folder).
     """
-    global _held
     uuids = present()
     if _held is not None or not uuids:
         return None
-    folder = folder or Path(tempfile.gettempdir()) / f"ddim-gpus-{os.getuid()}"
+    folder = folder or Path(tempfile.gettempdir()) / f"ddim-gpus-{_user()}"
     folder.mkdir(parents=True, exist_ok=True)
-    said = False
-    while True:
-        for uuid in uuids:
-            lock = _lock(folder / f"{uuid}.lock")
-            if lock is not None:
-                _held, os.environ[_VISIBLE] = lock, uuid
-                return uuid
-        if not said:
-            print(f"waiting for a GPU: {len(uuids)} here, all taken by other jobs", flush=True)
-            said = True
-        time.sleep(0.5)
+    uuid = _take_one(uuids, folder)
+    if uuid is None:
+        print(f"waiting for a GPU: {len(uuids)} here, all taken by other jobs", flush=True)
+    while uuid is None:
+        time.sleep(_POLL_SECONDS)
+        uuid = _take_one(uuids, folder)
+    os.environ[_VISIBLE] = uuid
+    return uuid
 
 
-def _lock(path: Path) -> TextIO | None:
-    """The open, locked file, or None if another process has it."""
-    file = path.open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
+def _take_one(uuids: list[str], folder: Path) -> str | None:
+    """Lock the first free GPU; None if other processes have them all."""
+    global _held
+    for uuid in uuids:
+        # No soft lock: it would outlive a killed process.
+        lock = FileLock(folder / f"{uuid}.lock", timeout=0, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            continue
+        _held = lock
+        return uuid
+    return None
+
+
+def _user() -> str:
+    """Who this is, also where a number has no name (in a container) or there are no numbers."""
+    return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
 
 
 def _listed() -> list[str]:
@@ -75,7 +82,7 @@ def _listed() -> list[str]:
     return done.stdout.split() if done.returncode == 0 else []
 
 
-def _named(token: str, listed: list[str]) -> str | None:
+def _uuid(token: str, listed: list[str]) -> str | None:
     """The UUID that one entry of CUDA_VISIBLE_DEVICES means; None if there is no such GPU."""
     if token.isdigit():
         return listed[int(token)] if int(token) < len(listed) else None

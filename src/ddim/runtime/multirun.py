@@ -1,16 +1,15 @@
-"""What a Hydra multirun owes its user: every cell is tried, and failures are listed at the end."""
+"""What a Hydra multirun owes its user: every job is tried, and failures are listed at the end."""
 
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ddim.config.schema import Accelerator, Config
 from ddim.runtime import gpu_lock
 from ddim.runtime.errors import USER_ERRORS, one_line
 from ddim.runtime.files import write_text
@@ -18,19 +17,27 @@ from ddim.runtime.files import write_text
 FAILURE = "failure.txt"  # in a failed job's own folder; jobs may run in other processes
 
 
+class TrainerSettings(Protocol):
+    """The part of ddim.config.schema.Trainer that says how many processes a job starts."""
+
+    accelerator: Any  # an enumeration of auto, cpu, cuda, mps
+    devices: int
+    num_nodes: int
+    strategy: str
+
+
 def in_multirun() -> bool:
     """Whether this job is one of a multirun."""
     return HydraConfig.get().mode is RunMode.MULTIRUN
 
 
-def prepare(cfg: Config) -> None:
+def prepare(trainer: TrainerSettings) -> None:
     """Get this process ready for one job of a multirun: a GPU of its own, if GPUs there are.
 
     Raises ValueError for several processes under `ddp`, which starts them by repeating the command.
     """
-    trainer = cfg.trainer
     if trainer.devices * trainer.num_nodes == 1:
-        if trainer.accelerator in (Accelerator.auto, Accelerator.cuda):
+        if trainer.accelerator.value in ("auto", "cuda"):
             gpu_lock.claim()
     elif trainer.strategy != "ddp_spawn":
         raise ValueError(
@@ -50,18 +57,18 @@ def record_failure(error: Exception) -> None:
 
 
 class ListFailures(Callback):
-    """Hydra callback: after the last job, say which failed and why, and exit with 1."""
+    """Hydra callback: after the last job, list which failed and why, and exit with 1."""
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """List the failures of this sweep's folder."""
-        found = sorted(Path(config.hydra.sweep.dir).glob(f"*/{FAILURE}"), key=_number)
-        if not found:
+        failures = sorted(Path(config.hydra.sweep.dir).glob(f"*/{FAILURE}"), key=_job_number)
+        if not failures:
             return
-        print(f"\n{len(found)} of the jobs failed; the others are kept:", file=sys.stderr)
-        for path in found:
+        print(f"\n{len(failures)} of the jobs failed; the others are kept:", file=sys.stderr)
+        for path in failures:
             print(f"  {path.read_text(encoding='utf-8').rstrip()}", file=sys.stderr)
         sys.exit(1)
 
 
-def _number(path: Path) -> int:
+def _job_number(path: Path) -> int:
     return int(path.parent.name)

@@ -8,10 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from typing import Protocol
 
 LINE_EVERY = 10.0  # seconds between two lines of a log file
 
@@ -37,8 +34,8 @@ def track(total: float, label: str, *, done: float = 0) -> Iterator[Advance]:
     if os.environ.get("CI", "").lower() == "true":
         yield silent
     elif sys.stdout.isatty():
-        with _bar() as bar:
-            yield _Bar(bar, total, label, done)
+        with _bar(total, label, done) as advance:
+            yield advance
     else:
         lines = _Lines(total, label, done)
         yield lines
@@ -64,75 +61,70 @@ def silent(amount: float = 1, note: str = "") -> None:
     """An `Advance` that shows nothing."""
 
 
-class _Pace:
-    """Work done and the rate at which this process does it."""
+@contextmanager
+def _bar(total: float, label: str, done: float) -> Iterator[Advance]:
+    """rich's bar, with the note at its end."""
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Task as RichTask
+    from rich.text import Text
 
-    def __init__(self, total: float, done: float) -> None:
-        self.total, self.done = total, done
-        self._before, self._start = done, time.monotonic()
+    class RateColumn(ProgressColumn):
+        def render(self, task: RichTask) -> Text:
+            return Text(rate(task.speed) if task.speed else "")
 
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._start
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        RateColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, refresh_per_second=4) as progress:
+        task = progress.add_task(label, total=total, completed=int(done), note="")
 
-    @property
-    def speed(self) -> float:
-        """Units per second; 0 until something is done."""
-        return (self.done - self._before) / max(self.seconds, 1e-9)
+        def advance(amount: float = 1, note: str = "") -> None:
+            if note:
+                progress.update(task, note=note)
+            progress.advance(task, amount)
 
-    def tail(self) -> str:
-        """'21.4/s, 1:03 min left'."""
-        if self.speed == 0:
-            return ""
-        left = max(self.total - self.done, 0) / self.speed
-        return f"{rate(self.speed)}, {duration(left)} left"
+        yield advance
 
 
 class _Lines:
     """Plain lines: one about every LINE_EVERY seconds, and one at the end."""
 
     def __init__(self, total: float, label: str, done: float) -> None:
-        self._pace, self._label, self._note = _Pace(total, done), label, ""
-        self._last = time.monotonic()
+        self._total, self._label, self._note = total, label, ""
+        self._done = self._before = done
+        self._start = self._last = time.monotonic()
 
     def __call__(self, amount: float = 1, note: str = "") -> None:
-        self._pace.done += amount
+        self._done += amount
         self._note = note or self._note
-        if time.monotonic() - self._last >= LINE_EVERY:
-            self._last = time.monotonic()
-            share = self._pace.done / self._pace.total
-            self._print(f"{share:4.0%}", self._pace.tail())
+        now = time.monotonic()
+        if now - self._last >= LINE_EVERY:
+            self._last = now
+            self._print(f"{self._done / self._total:4.0%}", self._speed_and_time_left(now))
+
+    def _speed_and_time_left(self, now: float) -> str:
+        """'21.4/s, 1:03 min left'; nothing until something is done."""
+        speed = (self._done - self._before) / (now - self._start)
+        if speed == 0:
+            return ""
+        left = max(self._total - self._done, 0) / speed
+        return f"{rate(speed)}, {duration(left)} left"
 
     def close(self) -> None:
-        self._print("done", f"in {duration(self._pace.seconds)}")
+        self._print("done", f"in {duration(time.monotonic() - self._start)}")
 
     def _print(self, *parts: str) -> None:
         text = ", ".join(part for part in (*parts, self._note) if part)
         print(f"{self._label}: {text}", flush=True)
-
-
-class _Bar:
-    """rich's bar with our rate, time left and note."""
-
-    def __init__(self, bar: "Progress", total: float, label: str, done: float) -> None:
-        self._bar, self._pace, self._note = bar, _Pace(total, done), ""
-        self._task = bar.add_task(label, total=total, tail="")
-        bar.update(self._task, completed=done)
-
-    def __call__(self, amount: float = 1, note: str = "") -> None:
-        self._pace.done += amount
-        self._note = note or self._note
-        tail = "  ".join(part for part in (self._pace.tail(), self._note) if part)
-        self._bar.update(self._task, completed=self._pace.done, tail=tail)
-
-
-def _bar() -> "Progress":
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[tail]}"),
-    )
-    return Progress(*columns, refresh_per_second=4)

@@ -8,7 +8,7 @@ import torch
 
 
 def load(path: Path) -> Any:
-    """What torch.save wrote to `path`, on the CPU; ValueError in one line if that is no file of it.
+    """What torch.save wrote to `path`, on the CPU; ValueError in one line for any other file.
 
     Not mapped into memory: files of 2020, the published Inception among them, are of torch's format
     before 1.6, which cannot be.
@@ -16,8 +16,9 @@ def load(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes that are no checkpoint make torch raise nearly anything
-        said = str(error).rpartition("WeightsUnpickler error:")[2]  # before it, torch's own advice
-        text = f"{type(error).__name__}: {said}"
+        # Before this mark stands torch's own advice, to load it without the safeguard.
+        reason = str(error).rpartition("WeightsUnpickler error:")[2]
+        text = f"{type(error).__name__}: {reason}"
         reason = textwrap.shorten(text, 100, placeholder=" ...").rstrip(":")
-        what = f"{path} is no whole PyTorch file of plain tensors ({reason})"
+        what = f"{path} is truncated or no PyTorch file of plain tensors ({reason})"
         raise ValueError(what) from None

@@ -14,7 +14,7 @@ too (replaced, not doubled).
 import hashlib
 import json
 import shutil
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from ddim.records.results import Results, Section, load
 from ddim.report import content, tables
 from ddim.report.document import Document, Plot
 from ddim.runtime import files
-from ddim.runtime.errors import USER_ERRORS, one_line
+from ddim.runtime.errors import one_line
 from ddim.tracking import run as wandb_files
 
 if TYPE_CHECKING:
@@ -34,14 +34,9 @@ COLUMNS = (*tables.CELL, "samples")
 CHART = "charts/"  # the curves' keys start so
 
 
-def main(arguments: list[str]) -> int:
-    """The command line. Returns the exit status."""
-    try:
-        run(params.params(arguments))
-    except USER_ERRORS as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 1
-    return 0
+def main(arguments: Sequence[str]) -> None:
+    """The command line of `python -m ddim.track`."""
+    run(params.read(arguments))
 
 
 def run(cfg: Config) -> None:

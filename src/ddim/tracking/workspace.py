@@ -6,14 +6,13 @@ shows what ddim.track and the training put into W&B: the table of cells, the pap
 pictures, the lecture's sections and the training curves. Run it once; it follows later runs.
 """
 
-import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddim.config import params, paths
 from ddim.config.schema import Config, WandbMode
 from ddim.records import results
 from ddim.records.results import Results
-from ddim.runtime.errors import USER_ERRORS, one_line
 from ddim.tracking import experiment, run
 
 if TYPE_CHECKING:
@@ -23,14 +22,9 @@ CURVES = ("fid", "error", "time", "loss")  # of the report
 TRAINING = ("train/loss", "train/lr", "train/grad_norm", "train/images_per_second")
 
 
-def main(arguments: list[str]) -> int:
-    """The command line. Returns the exit status."""
-    try:
-        print(publish(params.params(arguments)))
-    except USER_ERRORS as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 1
-    return 0
+def main(arguments: Sequence[str]) -> None:
+    """The command line of `python -m ddim.dashboard`."""
+    print(publish(params.read(arguments)))
 
 
 def publish(cfg: Config) -> str:

@@ -6,8 +6,7 @@ from typing import Any
 
 from ddim.plotting import style
 from ddim.report.document import Montage, Plot, Series
-from ddim.runtime.files import replacing, write_text
-from ddim.runtime.tabular import csv_text
+from ddim.runtime.files import csv_text, replacing, write_text
 
 _RC: Any = style.RC | {"axes.titleweight": "bold", "axes.titlesize": "large"}
 _NO_DATE: dict[str, dict[str, Any]] = {

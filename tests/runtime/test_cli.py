@@ -1,0 +1,115 @@
+"""The entry of every stage and command: what it composes, and how a mistake ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.imports import modules
+from helpers.pipeline import ROOT
+
+from ddim.config.schema import Config
+from ddim.runtime.cli import Parser, command, stage
+
+SOURCES = [["experiment=mnist"], ["-cn", "stage"]]  # conf/, and the committed params.yaml
+
+
+@pytest.fixture
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Config]:
+    """The configurations that a stage was called with, in a folder with conf/ and params.yaml."""
+    for name in ("conf", "params.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    return []
+
+
+def run(called: list[Config], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["stage", *arguments])
+    stage(called.append)
+
+
+@pytest.mark.parametrize(("source", "name"), zip(SOURCES, ["mnist", "digits"], strict=True))
+def test_a_stage_gets_the_checked_configuration(
+    called: list[Config], monkeypatch: pytest.MonkeyPatch, source: list[str], name: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(called, monkeypatch, *source, "cell.steps=20", "sample.num_images_at={20: 9}")
+    assert end.value.code == 0
+    (cfg,) = called
+    assert isinstance(cfg, Config)
+    assert (cfg.name, cfg.cell.steps, cfg.sample.num_images_at) == (name, 20, {20: 9})
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.stpes=10", "error: train.stpes is no setting; did you mean train.steps?"),
+        ("+foo=1", "error: foo is no setting; conf/config.yaml and its groups have them all"),
+        ("sample.n=8", "error: sample.n is called sample.num_images now"),
+        ("lecture=default", "error: lecture is called analysis now"),
+        ("train.lr=0", "error: train.lr must be greater than 0, got 0.0"),
+        ("model=digit", "error: model=digit is no choice; did you mean model=digits? There are: "),
+    ],
+)
+def test_a_mistake_ends_a_stage_with_one_line(
+    called: list[Config], monkeypatch: pytest.MonkeyPatch, source: Any, override: str, message: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(called, monkeypatch, *source, override)
+    if source == SOURCES[1] and override.startswith("model="):  # params.yaml chooses from no group
+        message = "error: Could not override 'model'. No match in the defaults list."
+    assert str(end.value.code).startswith(message)
+    assert "\n" not in str(end.value.code)
+    assert called == []
+
+
+def test_outside_the_project_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^error: no folder conf/ in .*: run this from the pro"):
+        run([], monkeypatch)
+
+
+def test_a_bug_keeps_its_trace(called: list[Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(cfg: Config) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    with pytest.raises(RuntimeError, match="a bug"):
+        stage(bug)
+
+
+@pytest.mark.parametrize(("status", "expected"), [(None, 0), (0, 0), (3, 3)])
+def test_a_command_exits_with_its_status(
+    monkeypatch: pytest.MonkeyPatch, status: int | None, expected: int
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["command", "a", "b"])
+    seen: list[Any] = []
+
+    def main(arguments: Any) -> int | None:
+        seen.append(list(arguments))
+        return status
+
+    with pytest.raises(SystemExit) as end:
+        command(main)
+    assert (end.value.code, seen) == (expected, [["a", "b"]])
+
+
+def test_a_commands_parser_says_what_is_wrong_without_the_usage() -> None:
+    parser = Parser(prog="x")
+    parser.add_argument("folder")
+    with pytest.raises(ValueError, match="the following arguments are required: folder"):
+        parser.parse_args([])
+
+
+def test_every_program_imports_where_there_is_no_fcntl() -> None:
+    """As on Windows: a module that only POSIX has must not stand at the top of any program."""
+    programs = [name for name, path in modules().items() if "__main__" in path.read_text()]
+    assert {"ddim.stages.train", "ddim.compose", "ddim.report.compare"} <= set(programs)
+    imports = "\n".join(f"import {name}" for name in programs)
+    program = f"import sys\nsys.modules['fcntl'] = None\n{imports}\nprint('fine')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "fine\n", done.stderr

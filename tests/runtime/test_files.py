@@ -1,0 +1,93 @@
+"""Files: atomic or not at all, JSON that is refused, CSV, checksums, downloads, others' pickles."""
+
+import hashlib
+import json
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ddim.runtime import download, files, torch_file
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.txt"
+    files.write_text(path, "old")
+
+    def fail() -> None:
+        with files.replacing(path) as temporary:
+            temporary.write_text("half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_json_round_trip_and_what_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    files.write_json(path, {"α": [1, None]})
+    assert files.read_json(path) == {"α": [1, None]}
+    assert path.read_bytes().endswith(b"\n")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(path, {"x": float("nan")})
+    path.write_text('{"x": ')
+    with pytest.raises(ValueError, match=r"a.json is invalid JSON \(.*\): run its stage again"):
+        files.read_json(path)
+    with pytest.raises(FileNotFoundError, match=r"b.json is missing: run the stage that writes it"):
+        files.read_json(tmp_path / "b.json")
+
+
+def test_an_array_appears_when_it_is_filled(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    with files.array(path, (3, 2), np.uint8) as filled:
+        filled[:] = 7
+        assert not path.exists()
+    assert np.array_equal(np.load(path), np.full((3, 2), 7, np.uint8))
+    with files.scratch(tmp_path / "work", (4,), np.float32) as scratch:
+        scratch[:] = 1
+        assert scratch.sum() == 4
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_csv_keeps_every_digit_and_leaves_none_empty() -> None:
+    text = files.csv_text(["x", "y"], [(0.1 + 0.2, None), ('a "b"', 3)])
+    assert text == 'x,y\n0.30000000000000004,\n"a ""b""",3\n'
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert files.sha256(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_a_download_is_kept_only_when_it_is_right(tmp_path: Path) -> None:
+    source, path = tmp_path / "source", tmp_path / "cache" / "file"
+    source.write_bytes(b"abc")
+    sha256 = files.sha256(source)
+    with pytest.raises(ValueError, match=rf"source has another SHA-256: .*000.*{sha256}"):
+        download.download(source.as_uri(), path, sha256="0" * 64)
+    assert list(path.parent.iterdir()) == []
+    for known in (None, sha256, sha256.upper(), sha256[:8]):
+        download.download(source.as_uri(), path, sha256=known)
+        assert path.read_bytes() == b"abc"
+        path.unlink()
+    with pytest.raises(OSError, match="nowhere"):
+        download.download((tmp_path / "nowhere").as_uri(), path, sha256=sha256)
+    assert list(path.parent.iterdir()) == []
+    assert socket.getdefaulttimeout() is None
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", json.dumps([1]).encode()])
+def test_what_is_no_pytorch_file_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "w.pt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"w.pt is truncated or no PyTorch file of plain") as error:
+        torch_file.load(tmp_path / "w.pt")
+    assert "weights_only" not in str(error.value)  # torch's advice to load it all the same
+
+
+def test_tensors_are_read(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "w.pt")
+    assert torch.equal(torch_file.load(tmp_path / "w.pt")["a"], torch.ones(2))
