@@ -75,7 +75,7 @@ def check_model(model: "schema.Model") -> None:
 def check_train(train: "schema.Train") -> None:
     """The settings train.*."""
     _positive("train", train, "batch_size", "lr", "grad_clip", "log_every", "checkpoint_every")
-    for name in ("steps", "warmup", "sample_every"):
+    for name in ("steps", "warmup", "sample_every", "validate_every"):
         value = getattr(train, name)
         _require(value >= 0, f"train.{name}", "0 or more", value)
     _require(0 <= train.ema_decay < 1, "train.ema_decay", "in [0, 1)", train.ema_decay)

@@ -97,6 +97,8 @@ class Train:
     log_every: int = MISSING  # steps
     checkpoint_every: int = MISSING  # steps between resume points
     sample_every: int = MISSING  # steps between sample grids sent to the logger; 0: never
+    # Steps between validations sent to the logger (loss, FID and KID of previews); 0: never.
+    validate_every: int = MISSING
     import_from: str | None = None  # path or URL of published weights, used instead of training
     import_sha256: str | None = None  # checksum of that file
     import_weights: Weights = Weights.ema  # what the published file says its weights are

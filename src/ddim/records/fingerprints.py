@@ -36,7 +36,7 @@ def training_key(cfg: schema.Config, train_sha256: str) -> str:
     """The key of the weights that `cfg` trains on the images with checksum `train_sha256`."""
     recipe = dataclasses.asdict(cfg.train)
     # These move no weight. Without `steps`, a longer training goes on from a shorter one.
-    for name in ("steps", "log_every", "checkpoint_every", "sample_every"):
+    for name in ("steps", "log_every", "checkpoint_every", "sample_every", "validate_every"):
         del recipe[name]
     trainer = cfg.trainer
     parts = {

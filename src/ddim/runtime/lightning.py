@@ -1,18 +1,19 @@
-"""What every use of Lightning's Trainer here shares: its placement, and its silence."""
+"""What every use of Lightning's Trainer here shares: its arguments, its silence, and the rank."""
 
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ddim.config import schema
+if TYPE_CHECKING:
+    from ddim.runtime.multirun import TrainerSettings
 
 _CHATTY = ("pytorch_lightning", "lightning_fabric")
 
 
-def placement(trainer: schema.Trainer) -> dict[str, Any]:
-    """The Trainer's arguments that say where it runs, and that it draws and samples nothing."""
+def trainer_kwargs(trainer: "TrainerSettings") -> dict[str, Any]:
+    """The Trainer's arguments that say where it runs, and that it shows and checks nothing."""
     return {
         "accelerator": trainer.accelerator.value,
         "devices": trainer.devices,
@@ -25,8 +26,20 @@ def placement(trainer: schema.Trainer) -> dict[str, Any]:
     }
 
 
+def is_global_zero() -> bool:
+    """Whether this process is the first of a distributed run, or the only one.
+
+    The one that writes results; in a `ddp` run the others have done their share when training or
+    sampling returns. Before a Trainer exists, what the launcher's environment says.
+    """
+    from pytorch_lightning.utilities import rank_zero_only
+
+    rank: int = rank_zero_only.rank  # type: ignore[attr-defined]
+    return rank == 0
+
+
 @contextmanager
-def quiet() -> Iterator[None]:
+def suppress_lightning_logs() -> Iterator[None]:
     """Lightning without its tips: 'GPU available', loggers to install, worker counts."""
     loggers = [logging.getLogger(name) for name in _CHATTY]
     levels = [logger.level for logger in loggers]

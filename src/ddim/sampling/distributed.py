@@ -9,15 +9,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from ddim.config import schema
-from ddim.runtime.lightning import placement, quiet
+from ddim.runtime.lightning import suppress_lightning_logs, trainer_kwargs
 from ddim.runtime.progress import Advance, silent, track
 from ddim.sampling.generate import Job
 
 
 def spread(job: Job, label: str, trainer: schema.Trainer) -> bool:
     """Make the missing shards of `job` on all processes; True on the one that is to merge them."""
-    with quiet():
-        runner = Trainer(**placement(trainer), logger=False, enable_checkpointing=False)
+    with suppress_lightning_logs():
+        runner = Trainer(**trainer_kwargs(trainer), logger=False, enable_checkpointing=False)
         one = DataLoader(TensorDataset(torch.zeros(1)))
         runner.predict(_ShardMaker(job, label), one, return_predictions=False)
     return runner.is_global_zero

@@ -16,9 +16,19 @@ from ddim.runtime.cli import stage
 
 def run(cfg: Config) -> None:
     """Export the weights and report how they came about."""
-    report = _train(cfg) if cfg.train.import_from is None else _import(cfg)
-    if report is None:  # another process of a ddp run exports
+    if cfg.train.import_from is not None:
+        _write_report(cfg, _import(cfg))
         return
+    network = _network(cfg)
+    work = _train(cfg, network)
+
+    from ddim.runtime.lightning import is_global_zero
+
+    if is_global_zero():
+        _write_report(cfg, _export_trained(cfg, network, work))
+
+
+def _write_report(cfg: Config, report: dict[str, Any]) -> None:
     for path in sorted(paths.weights(cfg).glob("*.safetensors")):
         report[f"{path.stem}_sha256"] = files.sha256(path)
     report |= {"seed": cfg.seed, "revision": git.revision()}
@@ -35,18 +45,23 @@ def _network(cfg: Config) -> Any:
     return UNet(**cfg.network)
 
 
-def _train(cfg: Config) -> dict[str, Any] | None:
+def _train(cfg: Config, network: Any) -> Path:
+    """Train `network`; the folder that holds the result."""
     from ddim import schedule
     from ddim.records.arrays import load
-    from ddim.runtime.device import torch_device
+    from ddim.tracking.callbacks import training_callbacks
     from ddim.tracking.run import training_run
-    from ddim.training.fit import fit
+    from ddim.training.fit import TrainingSetup, fit
 
-    network = _network(cfg)
     about = files.read_json(paths.data(cfg) / "about.json")
-    work = (
-        paths.WORK
-        / f"train-{fingerprints.training_key(cfg, about['files']['train.npy']['sha256'])}"
+    key = fingerprints.training_key(cfg, about["files"]["train.npy"]["sha256"])
+    setup = TrainingSetup(
+        alpha_bar=schedule.alpha_bar(**vars(cfg.diffusion)),
+        train=cfg.train,
+        trainer=cfg.trainer,
+        flip=cfg.data.flip,
+        seed=cfg.seed,
+        work=paths.WORK / f"train-{key}",
     )
     with training_run(
         cfg.logger,
@@ -55,32 +70,36 @@ def _train(cfg: Config) -> dict[str, Any] | None:
         folder=paths.out(cfg),
         config=as_dict(cfg),
     ) as logger:
-        fitted = fit(
+        fit(
             network,
             load(paths.data(cfg), "train").images,
-            alpha_bar=schedule.alpha_bar(**vars(cfg.diffusion)),
-            train=cfg.train,
-            trainer=cfg.trainer,
-            flip=cfg.data.flip,
-            seed=cfg.seed,
-            work=work,
+            setup,
+            held_out=load(paths.data(cfg), "test").images,
             logger=logger,
+            callbacks=training_callbacks(cfg, logging=logger is not None),
         )
-    if fitted is None:
-        return None
-    for kind, state in (("ema", fitted.ema), ("raw", fitted.raw)):
+    return setup.work
+
+
+def _export_trained(cfg: Config, network: Any, work: Path) -> dict[str, Any]:
+    """Both weight sets of the finished training in `work`, exported through `network`."""
+    from ddim.runtime.device import torch_device
+    from ddim.training.fit import load_result
+
+    result = load_result(work)
+    for kind, state in (("ema", result.ema), ("raw", result.raw)):
         network.load_state_dict(state)
-        _export(cfg, network, kind, {"trained_steps": fitted.steps, "source": "trained here"})
+        _export(cfg, network, kind, {"trained_steps": result.steps, "source": "trained here"})
     return {
         "source": "trained here",
-        "steps": fitted.steps,
+        "steps": result.steps,
         "batch_size": cfg.train.batch_size,
         "lr": cfg.train.lr,
         "ema_decay": cfg.train.ema_decay,
         "flip": cfg.data.flip,
         "parameters": sum(p.numel() for p in network.parameters()),
-        "seconds": round(fitted.seconds, 1),
-        "loss": fitted.loss,
+        "seconds": round(result.seconds, 1),
+        "loss": result.loss,
         "precision": cfg.trainer.precision,
         "device": str(torch_device(cfg.trainer.accelerator)),
     }

@@ -1,86 +1,64 @@
-"""Training: the LightningModule, and `fit`, which trains, resumes and hands back both weight sets.
+"""`fit` trains and resumes; `load_result` reads what a finished training left.
 
-Nothing here knows where the weights are exported to, nor what they are used for.
+Nothing here knows where the weights are exported to, what they are used for, or how a training is
+shown: that is up to the callbacks that the caller hands in (ddim.tracking.callbacks).
 """
 
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
-from ddim import objective
 from ddim.config import schema
-from ddim.images import to_float
-from ddim.runtime.lightning import placement, quiet
+from ddim.runtime.lightning import suppress_lightning_logs, trainer_kwargs
 from ddim.training.batches import ImageData
-from ddim.training.callbacks import EMA, LossMonitor, ProgressLine, SampleGrid, StepSeed
-from ddim.training.checkpoint import FILE, AtomicCheckpointIO, ResumePoint, read, sweep
+from ddim.training.callbacks import LossMonitor, StepSeed
+from ddim.training.checkpoint import (
+    AVERAGED,
+    MONITOR,
+    RAW,
+    RESUME_FILE,
+    AtomicCheckpointIO,
+    ResumePoint,
+    check_same_network,
+    load_resume_point,
+    remove_partial_files,
+)
+from ddim.training.ema import EMA
+from ddim.training.module import DiffusionModule
 
-__all__ = ["EMA", "AtomicCheckpointIO", "DiffusionModule", "Fitted", "ImageData", "fit"]
+MAX_CURVE_POINTS = 200  # of the loss curve that are kept
+SIGTERM_STATUS, SIGINT_STATUS = 143, 130  # 128 + the signal's number, as a shell reports it
 
-HISTORY = 200  # points of the loss curve that are kept
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingSetup:
+    """What determines the weights besides network and images, and where a training runs.
 
-class DiffusionModule(LightningModule):
-    """One training step of any network eps = network(x [N,C,H,W], t int64 [N] in 1..T).
-
-    Args:
-        network: what is trained.
-        alpha_bar: float64 [T+1], from ddim.schedule.
-        lr: Adam's step size after `warmup` steps of linear rise.
-        flip: mirror half of the images.
+    flip: mirror half of the images. seed: of the order and of every step's randomness; 0 is a seed.
+    work: this training's own folder (named by ddim.records.fingerprints.training_key), which keeps
+    the resume point, that of a finished training too.
     """
 
-    def __init__(
-        self, network: nn.Module, alpha_bar: Tensor, *, lr: float, warmup: int, flip: bool
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.alpha_bar = alpha_bar  # stays on the CPU: not every device has float64
-        self.grad_norm = torch.tensor(0.0)  # of the last step, before clipping; on the device
-        self._lr, self._warmup, self._flip = lr, warmup, flip
-
-    def training_step(self, images: Tensor, batch_idx: int) -> Tensor:
-        """The loss of uint8 images [N,C,H,W], each at a t drawn uniformly from 1..T."""
-        x0 = to_float(images)
-        n, device = len(x0), x0.device
-        if self._flip:
-            x0 = objective.hflip(x0, torch.rand(n, device=device) < 0.5)
-        t = torch.randint(1, len(self.alpha_bar), (n,))
-        eps = torch.randn_like(x0)
-        return objective.loss(self.network, x0, t, eps, self.alpha_bar)
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: Any,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Lightning's own clipping by the global norm, but keeping the norm for the curves."""
-        limit = math.inf if gradient_clip_val is None else gradient_clip_val
-        self.grad_norm = nn.utils.clip_grad_norm_(self.network.parameters(), limit)
-
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam, whose step size rises linearly over the first `warmup` steps."""
-        # Fused Adam would take the loss scaler of 16-mixed out of the clipping's hands.
-        fused = self.device.type == "cuda" and self.trainer.precision != "16-mixed"
-        adam = torch.optim.Adam(self.network.parameters(), lr=self._lr, fused=fused)
-        rise = torch.optim.lr_scheduler.LambdaLR(
-            adam, lambda step: min(1.0, (step + 1) / max(self._warmup, 1))
-        )
-        return {"optimizer": adam, "lr_scheduler": {"scheduler": rise, "interval": "step"}}
+    alpha_bar: Tensor  # float64 [T+1]
+    train: schema.Train
+    trainer: schema.Trainer
+    flip: bool
+    seed: int
+    work: Path
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainingResult:
     """What training leaves: both weight sets on the CPU and the curve behind them."""
 
     ema: dict[str, Tensor]
@@ -93,90 +71,146 @@ class Fitted:
 def fit(
     network: nn.Module,
     images: np.ndarray,
+    setup: TrainingSetup,
     *,
-    alpha_bar: Tensor,
-    train: schema.Train,
-    trainer: schema.Trainer,
-    flip: bool,
-    seed: int,
-    work: Path,
+    held_out: np.ndarray | None = None,
     logger: Logger | None = None,
-) -> Fitted | None:
-    """Train `network` for train.steps steps, going on from the resume point in `work`, if any.
+    callbacks: Sequence[Callback] = (),
+) -> None:
+    """Train `network` for train.steps steps, going on from the resume point in setup.work, if any.
+
+    The result is in setup.work when this returns, complete on process 0 of a `ddp` run: see
+    `load_result`. A training that is finished already is not done again.
 
     Args:
         network: freshly initialised, the same on every process (seed before making it).
         images: uint8 [N,C,H,W], in memory or memory-mapped.
-        alpha_bar: float64 [T+1].
-        flip: mirror half of the images.
-        seed: of the order and of every step's randomness; 0 is a seed.
-        work: this training's own folder (named by ddim.records.fingerprints.training_key). A finished run's resume
-            point is kept there; training the same again then only reads it.
-        logger: Lightning's; gets curves and sample grids.
+        held_out: uint8 [M,C,H,W]; every train.validate_every steps val/loss is measured on them.
+        logger: Lightning's; gets the curves. Without one, nothing is validated.
+        callbacks: what shows the training; they run after the average and the losses of a step are
+            up to date, and find EMA and LossMonitor among trainer.callbacks.
 
-    Returns None on every process but the first of a `ddp` run: only that one exports. Raises
-    ValueError for a batch that does not fit the data or the devices, for a damaged resume point,
-    and (DivergedError) when the loss or the weights stop being finite.
+    Raises ValueError for a batch that does not fit the data or the devices, for a damaged resume
+    point, and (DivergedError) when the loss or the weights stop being finite. SIGTERM and Ctrl-C
+    end in one line on standard error and SystemExit with status 143 and 130; what was trained since
+    the last resume point is then done again.
     """
-    before = read(work)
-    done = before["global_step"] if before else 0
-    del before  # unmaps the file
-    if done > train.steps:
+    train = setup.train
+    module = DiffusionModule(
+        network, setup.alpha_bar, lr=train.lr, warmup=train.warmup, flip=setup.flip, seed=setup.seed
+    )
+    done = _resume_step(module, setup)
+    if done == train.steps:
+        where = f"{setup.work} (delete it to train again)"
+        print(f"training: already done, reading {where}", flush=True)
+        return
+    validated = held_out if train.validate_every and logger is not None else None
+    data = ImageData(
+        images, validated, batch_size=train.batch_size, seed=setup.seed, steps=train.steps
+    )
+    _fit_from(done, module, data, setup, logger, callbacks)
+
+
+def load_result(work: Path) -> TrainingResult:
+    """What the finished training in `work` left: Lightning keeps the average under `state_dict`.
+
+    Raises ValueError for a damaged file, FileNotFoundError for none.
+    """
+    checkpoint = load_resume_point(work)
+    if checkpoint is None:
+        raise FileNotFoundError(f"there is no training in {work}")
+    losses = checkpoint["callbacks"][MONITOR]
+    return TrainingResult(
+        ema=_network_weights(checkpoint[AVERAGED]),
+        raw=_network_weights(checkpoint[RAW]),
+        loss=downsample(losses["history"], MAX_CURVE_POINTS),
+        steps=checkpoint["global_step"],
+        seconds=losses["seconds"],
+    )
+
+
+def downsample(history: list[tuple[int, float]], max_points: int) -> list[tuple[int, float]]:
+    """At most `max_points`: neighbours averaged, each group standing at its last step."""
+    size = max(1, math.ceil(len(history) / max_points))
+    groups = [history[i : i + size] for i in range(0, len(history), size)]
+    return [(group[-1][0], sum(loss for _, loss in group) / len(group)) for group in groups]
+
+
+def _resume_step(module: DiffusionModule, setup: TrainingSetup) -> int:
+    """The step of the resume point, 0 if there is none. Its file is closed on return."""
+    checkpoint = load_resume_point(setup.work)
+    if checkpoint is None:
+        return 0
+    check_same_network(checkpoint, module, setup.work)
+    step: int = checkpoint["global_step"]
+    if step > setup.train.steps:
         raise ValueError(
-            f"train.steps is {train.steps}, but the resume point in {work} is at step {done}: "
-            "set train.steps higher, or delete that folder to train from the start"
+            f"train.steps is {setup.train.steps}, but the resume point in {setup.work} is at step"
+            f" {step}: set train.steps higher, or delete that folder to train from the start"
         )
-    if done < train.steps:
-        module = DiffusionModule(network, alpha_bar, lr=train.lr, warmup=train.warmup, flip=flip)
-        data = ImageData(images, batch_size=train.batch_size, seed=seed, steps=train.steps)
-        if not _run(module, data, train, trainer, seed, work, logger, resumed=done > 0):
-            return None
-    else:
-        print(f"training: already done, reading {work} (delete it to train again)", flush=True)
-    checkpoint = read(work)
-    assert checkpoint is not None
-    return _fitted(checkpoint)
+    return step
 
 
-def _run(
+def _fit_from(
+    step: int,
     module: DiffusionModule,
     data: ImageData,
-    train: schema.Train,
-    trainer: schema.Trainer,
-    seed: int,
-    work: Path,
+    setup: TrainingSetup,
     logger: Logger | None,
-    *,
-    resumed: bool,
-) -> bool:
-    """Let Lightning train up to the last resume point; True on the process that exports."""
+    callbacks: Sequence[Callback],
+) -> None:
+    """Train from the resume point, which is at `step`, or from the start if that is 0."""
+    train = setup.train
     monitor = LossMonitor(every=train.log_every, batch_size=train.batch_size)
-    ema = EMA(train.ema_decay)
-    callbacks = [StepSeed(seed), ema, monitor, ProgressLine(monitor)]
-    if train.sample_every and logger is not None:
-        grids = SampleGrid(ema, every=train.sample_every, seed=seed, precision=trainer.precision)
-        callbacks.append(grids)
-    callbacks.append(ResumePoint(work, every=train.checkpoint_every, monitor=monitor))
-    sweep(work)
-    with quiet():
-        runner = Trainer(
-            **placement(trainer),
-            precision=trainer.precision,  # type: ignore[arg-type]
-            max_steps=train.steps,
-            gradient_clip_val=train.grad_clip,
-            logger=logger or False,
-            callbacks=callbacks,
-            plugins=[AtomicCheckpointIO()],
-            limit_val_batches=0,
-            default_root_dir=work,
-        )
-        _prepare(module.network, runner.strategy.root_device, compiled=trainer.compile)
-        checkpoint = work / FILE if resumed else None
-        runner.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    return runner.is_global_zero
+    resume = ResumePoint(setup.work, every=train.checkpoint_every, monitor=monitor, step=step)
+    everything = [StepSeed(setup.seed), EMA(train.ema_decay), monitor, *callbacks, resume]
+    with suppress_lightning_logs():
+        trainer = _trainer(setup, everything, logger, validate=data.held_out is not None)
+        device = trainer.strategy.root_device
+        _enable_fast_kernels(module.network, device, compiled=setup.trainer.compile)
+        remove_partial_files(setup.work)
+        checkpoint = setup.work / RESUME_FILE if step else None
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except SIGTERMException:
+            _exit(SIGTERM_STATUS, trainer, resume)
+        except SystemExit as exit_:  # Lightning's answer to Ctrl-C
+            if not isinstance(exit_.__context__, KeyboardInterrupt):
+                raise
+            _exit(SIGINT_STATUS, trainer, resume)
 
 
-def _prepare(network: nn.Module, device: torch.device, *, compiled: bool) -> None:
+def _exit(status: int, trainer: Trainer, resume: ResumePoint) -> NoReturn:
+    """Leave with `status` and one line, in place of Lightning's status 0 or 1 and none."""
+    if trainer.is_global_zero:
+        line = f"training: interrupted at step {trainer.global_step}; run again to go on"
+        print(f"{line} from step {resume.step}", file=sys.stderr, flush=True)
+    raise SystemExit(status) from None
+
+
+def _trainer(
+    setup: TrainingSetup, callbacks: Sequence[Callback], logger: Logger | None, *, validate: bool
+) -> Trainer:
+    validation: dict[str, Any] = {"limit_val_batches": 0}
+    if validate:
+        validation = {
+            "val_check_interval": setup.train.validate_every,
+            "check_val_every_n_epoch": None,  # the interval is in steps of the whole training
+        }
+    return Trainer(
+        **trainer_kwargs(setup.trainer),
+        **validation,
+        precision=setup.trainer.precision,  # type: ignore[arg-type]
+        max_steps=setup.train.steps,
+        gradient_clip_val=setup.train.grad_clip,
+        logger=logger or False,
+        callbacks=list(callbacks),
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=setup.work,
+    )
+
+
+def _enable_fast_kernels(network: nn.Module, device: torch.device, *, compiled: bool) -> None:
     """What makes a GPU fast: tensor cores for float32 too, tuned convolutions, compilation."""
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
@@ -185,19 +219,7 @@ def _prepare(network: nn.Module, device: torch.device, *, compiled: bool) -> Non
         network.compile()  # in place: the state dict keeps its keys
 
 
-def _fitted(checkpoint: Mapping[str, Any]) -> Fitted:
-    """Read a finished run's resume point: Lightning keeps the average under `state_dict`."""
-    monitor = checkpoint["callbacks"][LossMonitor.__qualname__]
-    return Fitted(
-        ema=_weights(checkpoint["state_dict"]),
-        raw=_weights(checkpoint["current_model_state"]),
-        loss=thinned(monitor["history"], HISTORY),
-        steps=checkpoint["global_step"],
-        seconds=monitor["seconds"],
-    )
-
-
-def _weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _network_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The network's own state dict, in memory and contiguous."""
     prefix = "network."
     return {
@@ -205,10 +227,3 @@ def _weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for name, value in state.items()
         if name.startswith(prefix)
     }
-
-
-def thinned(history: list[tuple[int, float]], most: int) -> list[tuple[int, float]]:
-    """At most `most` points: neighbours averaged, each group standing at its last step."""
-    size = max(1, math.ceil(len(history) / most))
-    groups = [history[i : i + size] for i in range(0, len(history), size)]
-    return [(group[-1][0], sum(loss for _, loss in group) / len(group)) for group in groups]
