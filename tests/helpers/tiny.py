@@ -4,14 +4,20 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from pytorch_lightning.loggers import Logger
 from torch import Tensor, nn
 
 from ddim import schedule
 from ddim.config import schema
+from ddim.training import fit as training
+from ddim.training.batches import epoch_order
+from ddim.training.fit import TrainingResult, load_result
 
+FIT = ("held_out", "logger", "callbacks")  # arguments of ddim.training.fit.fit by name
 ALPHA_BAR = schedule.alpha_bar()
 CPU = schema.Trainer(
     accelerator=schema.Accelerator.cpu,
@@ -48,12 +54,33 @@ def net(on_call: Callable[[int], None] | None = None) -> Net:
     return Net(on_call)
 
 
-def kill(call: int) -> Callable[[int], None]:
-    """An `on_call` that ends the process as `kill -9` does."""
+class RecordingLogger(Logger):
+    """Keeps the metrics that it is given: rows of (step, metrics)."""
 
-    def on_call(number: int) -> None:
-        if number == call:
-            os.kill(os.getpid(), signal.SIGKILL)
+    name, version = "recording", 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[tuple[int, dict[str, float]]] = []
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        assert step is not None
+        self.rows.append((step, dict(metrics)))
+
+    def log_hyperparams(self, *args: object, **kwargs: object) -> None:
+        """Lightning requires it."""
+
+    def curve(self, name: str) -> list[tuple[int, float]]:
+        """[(step, value)] of one metric."""
+        return [(step, metrics[name]) for step, metrics in self.rows if name in metrics]
+
+
+def kill(call: int, number: int = signal.SIGKILL) -> Callable[[int], None]:
+    """An `on_call` that sends this process a signal, in that call."""
+
+    def on_call(current: int) -> None:
+        if current == call:
+            os.kill(os.getpid(), number)
 
     return on_call
 
@@ -75,23 +102,26 @@ def recipe(**changes: object) -> schema.Train:
         "log_every": 4,
         "checkpoint_every": 7,
         "sample_every": 0,
+        "validate_every": 0,
     }
     return schema.Train(**(settings | changes))  # type: ignore[arg-type]
 
 
-def fit(network: nn.Module, work: Path, **changes):
-    """ddim.training.fit.fit on the images above; `changes` go to the recipe or to fit itself."""
-    from ddim.training import fit
+def fit(network: nn.Module, work: Path, **changes: Any) -> TrainingResult:
+    """What `train` leaves in `work`."""
+    train(network, work, **changes)
+    return load_result(work)
 
-    own = ("seed", "logger", "trainer", "flip", "images")
-    arguments = {"seed": 0, "trainer": CPU, "flip": True, "images": images()}
-    arguments |= {name: changes.pop(name) for name in own if name in changes}
-    return fit.fit(
+
+def train(network: nn.Module, work: Path, **changes: Any) -> None:
+    """ddim.training.fit.fit on the images above; `changes` go to fit, its setup or the recipe."""
+    arguments = {name: changes.pop(name) for name in FIT if name in changes}
+    setup = {"alpha_bar": ALPHA_BAR, "trainer": CPU, "flip": True, "seed": 0}
+    setup |= {name: changes.pop(name) for name in setup if name in changes}
+    training.fit(
         network,
-        arguments.pop("images"),
-        alpha_bar=ALPHA_BAR,
-        train=recipe(**changes),
-        work=work,
+        changes.pop("images", images()),
+        training.TrainingSetup(train=recipe(**changes), work=work, **setup),
         **arguments,
     )
 
@@ -101,8 +131,6 @@ def by_hand(network: nn.Module, train: schema.Train, *, seed: int, world: int):
 
     Shares only the order of the images with ddim.
     """
-    from ddim.training.batches import epoch_order
-
     data = images()
     epochs = -(-train.steps * train.batch_size // len(data))
     order = np.concatenate([epoch_order(len(data), seed, epoch) for epoch in range(epochs)])

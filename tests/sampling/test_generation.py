@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import tiny
-from helpers.training_program import walk
+from helpers.sampling_program import walk
 
 from ddim.config import schema
 from ddim.noise import Noise
