@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from pytorch_lightning.loggers import Logger
+from typing_extensions import override
 
 from ddim import schedule
 from ddim.config.schema import Config, checked, register
 from ddim.runtime.device import describe, torch_device
 from ddim.sampling.generate import DDIM, generate
 from ddim.sampling.network import EpsModel
-from ddim.training.fit import fit
+from ddim.training.fit import TrainingSetup, fit
 from ddim.unet import UNet
 
 STEPS, EVERY = 300, 100
@@ -37,6 +38,7 @@ class Rates(Logger):
         super().__init__()
         self.rows: list[dict[str, float]] = []
 
+    @override
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         self.rows.append(metrics)
 
@@ -48,19 +50,18 @@ def training(cfg: Config) -> float:
     """Images per second."""
     rates = Rates()
     cfg.train.steps, cfg.train.log_every = STEPS, EVERY
-    cfg.train.checkpoint_every, cfg.train.sample_every = STEPS, 0
+    cfg.train.checkpoint_every = STEPS
+    images = np.random.default_rng(0).integers(0, 256, (4096, *cfg.image_shape), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as work:
-        fit(
-            UNet(**cfg.network),
-            np.random.default_rng(0).integers(0, 256, (4096, *cfg.image_shape), dtype=np.uint8),
+        setup = TrainingSetup(
             alpha_bar=schedule.alpha_bar(**vars(cfg.diffusion)),
             train=cfg.train,
             trainer=cfg.trainer,
             flip=cfg.data.flip,
             seed=0,
             work=Path(work),
-            logger=rates,
         )
+        fit(UNet(**cfg.network), images, setup, logger=rates)
     last = [row["train/images_per_second"] for row in rates.rows[1:]]
     return len(last) / sum(1 / rate for rate in last)
 

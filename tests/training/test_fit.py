@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import tiny
+from helpers.imports import closure, modules
 
 from ddim.tracking.callbacks import ProgressLine
 from ddim.training.callbacks import DivergedError, check_finite
@@ -124,3 +125,11 @@ def test_infinite_weights_are_not_saved_even_if_the_loss_was_finite():
 def test_a_data_set_smaller_than_a_batch_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"train.batch_size must be at most .* 50, got 64"):
         tiny.fit(tiny.net(), tmp_path, batch_size=64)
+
+
+def test_an_edit_of_how_training_is_shown_or_images_are_sampled_moves_no_weight():
+    rooms = ("ddim.tracking", "ddim.sampling", "ddim.plotting", "ddim.evaluation", "ddim.analysis")
+    others = ("ddim.runtime.progress", "ddim.sampler", "ddim.noise", "ddim.weights")
+    training = [name for name in modules() if name.startswith("ddim.training")]
+    needed = set().union(*map(closure, training))
+    assert [name for name in needed if name.startswith(rooms) or name in others] == []

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -167,8 +166,8 @@ class PreviewQuality(Callback):
             indices = range(first, min(first + self._batch_size, self._num_images))
             images = preview(trainer, indices, seed=self._seed, shape=shape)
             self._metrics.update(torch.from_numpy(images), real=False)
-        with isolate_rng():  # KID chooses its subsets with torch's global generator
-            torch.manual_seed(self._seed)
+        with torch.random.fork_rng(devices=[]):  # KID's subsets come from the global generator
+            torch.default_generator.manual_seed(self._seed)
             measured = self._metrics.compute()
         self._metrics.reset()  # of the previews; the held-out images stay
         values = {"val/fid": float(measured["fid"]), "val/kid": float(measured["kid"][0])}

@@ -79,21 +79,20 @@ def fit(
 ) -> None:
     """Train `network` for train.steps steps, going on from the resume point in setup.work, if any.
 
-    The result is in setup.work when this returns, complete on process 0 of a `ddp` run: see
-    `load_result`. A training that is finished already is not done again.
+    The result is then in setup.work, for `load_result` on process 0 of a `ddp` run. A training that
+    is finished already is not done again.
 
     Args:
         network: freshly initialised, the same on every process (seed before making it).
         images: uint8 [N,C,H,W], in memory or memory-mapped.
         held_out: uint8 [M,C,H,W]; every train.validate_every steps val/loss is measured on them.
         logger: Lightning's; gets the curves. Without one, nothing is validated.
-        callbacks: what shows the training; they run after the average and the losses of a step are
+        callbacks: what shows the training: they run when the average and the losses of a step are
             up to date, and find EMA and LossMonitor among trainer.callbacks.
 
-    Raises ValueError for a batch that does not fit the data or the devices, for a damaged resume
-    point, and (DivergedError) when the loss or the weights stop being finite. SIGTERM and Ctrl-C
-    end in one line on standard error and SystemExit with status 143 and 130; what was trained since
-    the last resume point is then done again.
+    Raises ValueError for a batch that does not fit the data or the devices, a damaged resume point
+    and (DivergedError) a loss or weights that are not finite. SIGTERM and Ctrl-C end in one line
+    and SystemExit with status 143 and 130; steps since the last resume point are lost.
     """
     train = setup.train
     module = DiffusionModule(
