@@ -26,8 +26,9 @@ from ddim.analysis import (
 from ddim.analysis.context import Bench
 from ddim.config import paths, schema
 from ddim.config.schema import Analysis, Solver, Solvers
-from ddim.evaluation import intervals, metrics
+from ddim.evaluation import intervals
 from ddim.evaluation.classifier import Classifier
+from ddim.evaluation.reference import Reference
 from ddim.images import to_uint8
 from ddim.noise import Noise
 from ddim.plotting import canvas
@@ -202,7 +203,7 @@ def test_solvers_count_evaluations_and_measure_each_row(tmp_path, monkeypatch):
     made = bench()
     sweep(made)
     features = made.features(made.train.images)
-    metrics.Reference.of(features).save(paths.reference(made.cfg) / "statistics.npz")
+    Reference.of(features, neighbours=1).save(paths.reference(made.cfg))
     content = check(solvers.section(made), tmp_path)
     counts = {name: few for name, *few in content["tables"][2]["rows"]}
     assert counts == {"DDIM (ours)": [5, 10], "Heun": [9, 19]}

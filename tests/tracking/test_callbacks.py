@@ -9,9 +9,10 @@ from pytorch_lightning import Callback
 from ddim import schedule
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.evaluation import metrics
 from ddim.evaluation.classifier import Classifier, save_classifier
 from ddim.evaluation.features import extract
+from ddim.evaluation.fid import ReferenceStatistics, fid
+from ddim.evaluation.kid import kid
 from ddim.images import to_uint8
 from ddim.noise import Noise
 from ddim.sampler import sample
@@ -70,10 +71,10 @@ def test_loss_fid_and_kid_reach_the_logger_and_are_those_of_the_evaluation(tmp_p
     reference = extract(extractor(), HELD_OUT, 16, "cpu")
     for i, images in enumerate(previews.images):
         features = extract(extractor(), images, 16, "cpu")
-        fid = metrics.fid(features, metrics.Reference.of(reference))
-        kid = metrics.kid(features, reference, subsets=1, subset_size=NUM_IMAGES, seed=0)
-        assert logger.curve("val/fid")[i][1] == pytest.approx(fid.value, rel=1e-3)
-        assert logger.curve("val/kid")[i][1] == pytest.approx(kid.value, rel=1e-3)
+        expected_fid = fid(features, ReferenceStatistics.of(reference))
+        expected_kid = kid(features, reference, subsets=1, subset_size=NUM_IMAGES, seed=0)
+        assert logger.curve("val/fid")[i][1] == pytest.approx(expected_fid.value, rel=1e-3)
+        assert logger.curve("val/kid")[i][1] == pytest.approx(expected_kid.value, rel=1e-3)
     assert logger.curve("val/fid")[0] != logger.curve("val/fid")[1]
 
 
@@ -109,5 +110,5 @@ def test_the_configuration_decides_what_is_shown(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"classifier.safetensors is missing: run the feat"):
         kinds(validated)
 
-    save_classifier(paths.features(validated) / "classifier.safetensors", extractor(), about={})
+    save_classifier(paths.features(validated) / "classifier.safetensors", extractor())
     assert kinds(validated) == [ProgressLine, SampleGrid, PreviewQuality]

@@ -17,7 +17,9 @@ from torch.optim.swa_utils import AveragedModel
 from ddim import multinomial
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.evaluation import features, metrics
+from ddim.evaluation import features
+from ddim.evaluation.fid import ReferenceStatistics
+from ddim.evaluation.fid import fid as frechet_distance
 from ddim.noise import Noise
 from ddim.objective import hflip
 from ddim.plotting import canvas
@@ -46,13 +48,13 @@ def section(cfg: Config) -> Section:
     def measured(x: Tensor) -> np.ndarray:
         return features.extract(extractor, pictures(x), cfg.features.batch_size, device)
 
-    reference = metrics.Reference.of(measured(images))
+    reference = ReferenceStatistics.of(measured(images))
     rows, shown = [], {}
     cells = [(eta, S) for eta in _etas(cfg) for S in sorted(cfg.sweep.steps)]
     with track(len(cells), "discrete cells") as advance:
         for eta, S in cells:
             x = sample(cfg, network, S, eta, device)
-            fid = metrics.fid(measured(x), reference)
+            fid = frechet_distance(measured(x), reference)
             rows.append([eta, S, float(fid.value), *fid.interval, float(x.float().mean())])
             shown[eta, S] = pictures(x[: cfg.analysis.num_shown])
             advance()

@@ -12,7 +12,6 @@ from ddim import sampler, schedule, weights
 from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.evaluation import features
-from ddim.evaluation.classifier import Classifier
 from ddim.images import to_float, to_uint8
 from ddim.noise import Noise
 from ddim.records import arrays, cells
@@ -117,7 +116,7 @@ class Bench:
     @property
     def has_classes(self) -> bool:
         """Whether there are labels, and a classifier of them as the feature space."""
-        return self.train.labels is not None and isinstance(self.extractor, Classifier)
+        return self.train.labels is not None and not self.extractor.has_inception_logits
 
     def _batched(self, x: Tensor, walk: Callable[[Tensor], Tensor]) -> Tensor:
         size = self.cfg.sample.batch_size

@@ -13,7 +13,9 @@ import numpy as np
 from ddim.analysis import statistics
 from ddim.analysis.context import Bench
 from ddim.config import paths
-from ddim.evaluation import intervals, metrics
+from ddim.evaluation import intervals
+from ddim.evaluation.fid import fid as frechet_distance
+from ddim.evaluation.reference import load_statistics
 from ddim.plotting import canvas
 from ddim.records.section import Section
 from ddim.runtime import files
@@ -34,7 +36,7 @@ class Measured:
     name: str
     steps: int
     nfe: int  # counted
-    fid: metrics.Estimate
+    fid: intervals.Estimate
     distance: float | None  # to our longest eta = 0 cell, 1 being that of unrelated images
 
 
@@ -43,7 +45,7 @@ def section(bench: Bench) -> Section:
     made = Section("solvers", 9, "Newer samplers, same network", CLAIM)
     solvers = bench.cfg.solvers
     walks = {(name, S): walk for S in solvers.steps for name, walk in _walks(bench, S).items()}
-    reference = metrics.Reference.load(paths.reference(bench.cfg) / "statistics.npz")
+    reference = load_statistics(paths.reference(bench.cfg))
     distance = _distance_to_longest(bench)
     found = []
     with track(len(walks) * solvers.num_images, "solvers") as advance:
@@ -51,7 +53,7 @@ def section(bench: Bench) -> Section:
             shape = (solvers.num_images, bench.extractor.num_features)
             with files.scratch(paths.WORK, shape, np.float32) as seen:
                 nfe = _sample(bench, walk, advance, seen)
-                fid = metrics.fid(seen, reference)
+                fid = frechet_distance(seen, reference)
                 found.append(Measured(name, S, nfe, fid, distance(seen) if distance else None))
     _table(found, made)
     _figure(found, made)

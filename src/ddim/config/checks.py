@@ -25,7 +25,8 @@ SECTIONS = (  # of the analysis, in the report's order
 )
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # Lightning's names
 STRATEGIES = ("auto", "ddp", "ddp_spawn")  # Lightning's names
-FEATURES = ("classifier", "inception")
+CLASSIFIER, INCEPTION = FEATURES = ("classifier", "inception")
+ENGINES = ("ours", "torch-fidelity", "torchmetrics")  # of the measurement
 
 
 def _require(condition: bool, key: str, accepts: str, got: object) -> None:
@@ -97,6 +98,11 @@ def check_features(features: "schema.Features") -> None:
     _positive("features", features, "dim", "epochs", "batch_size")
 
 
+def is_inception(features_name: str) -> bool:
+    """Whether features of this name are Inception's: the one home of that question."""
+    return features_name == INCEPTION
+
+
 def check_sampler(sampler: "schema.Sampler") -> None:
     """The settings sampler.*."""
     if isinstance(sampler.trajectory, str):
@@ -142,7 +148,11 @@ def check_sweep(sweep: "schema.Sweep") -> None:
 
 def check_evaluate(evaluate: "schema.Evaluate") -> None:
     """The settings evaluate.*."""
-    _positive("evaluate", evaluate, "kid_subsets", "kid_subset_size", "neighbours")
+    _positive("evaluate", evaluate, "kid_subsets", "neighbours")
+    size = evaluate.kid_subset_size
+    _require(size >= 2, "evaluate.kid_subset_size", "at least 2, for pairs of images", size)
+    engine = evaluate.engine
+    _require(engine in ENGINES, "evaluate.engine", f"one of {ENGINES}", engine)
 
 
 def check_reconstruct(reconstruct: "schema.Reconstruct") -> None:

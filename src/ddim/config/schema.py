@@ -135,6 +135,11 @@ class Features:
     def __post_init__(self) -> None:
         checks.check_features(self)
 
+    @property
+    def is_inception(self) -> bool:
+        """Whether the features are Inception's, those of published FIDs."""
+        return checks.is_inception(self.name)
+
 
 @dataclass
 class Sampler:
@@ -200,6 +205,7 @@ class Evaluate:
     kid_subsets: int = MISSING
     kid_subset_size: int = MISSING
     neighbours: int = MISSING  # k of precision and recall
+    engine: str = MISSING  # who computes them: ours, torch-fidelity or torchmetrics
 
     def __post_init__(self) -> None:
         checks.check_evaluate(self)

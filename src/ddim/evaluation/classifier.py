@@ -1,28 +1,29 @@
 """A small classifier trained on the data itself: a feature space where Inception has no meaning.
 
 Owns its architecture, its training and its file. Its features are the mean-pooled activations of
-the last block, which the final linear layer reads, as Inception's 2048 are.
+the last block, which the final linear layer reads, as Inception's 2,048 are.
 """
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ddim.runtime.files import replacing
 
-SMALLEST, LARGEST = 8, 64  # image sizes in pixels
-WIDTH = 32  # channels of the first stage; they double with every halving of the image
+MIN_SIZE, MAX_SIZE = 8, 64  # of images, in pixels
+BASE_WIDTH = 32  # channels of the first stage; they double with every halving of the image
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.05
+ARGUMENTS = "arguments"  # the one entry of the metadata: the order of several is not fixed
 
 
 class Classifier(nn.Module):
@@ -36,11 +37,13 @@ class Classifier(nn.Module):
         dim: width D of the features.
     """
 
+    has_inception_logits = False
+
     def __init__(self, *, in_channels: int, image_size: int, classes: int, dim: int = 64) -> None:
         super().__init__()
-        if not SMALLEST <= image_size <= LARGEST:
+        if not MIN_SIZE <= image_size <= MAX_SIZE:
             raise ValueError(
-                f"features.name=classifier takes images of {SMALLEST}..{LARGEST} pixels, got "
+                f"features.name=classifier takes images of {MIN_SIZE}..{MAX_SIZE} pixels, got "
                 f"data.image_size={image_size}; use features=inception"
             )
         self.arguments = {
@@ -83,6 +86,7 @@ class Residual(nn.Module):
         self.branch = nn.Sequential(*first, *second[:-1])  # the last ReLU comes after the sum
 
     def forward(self, x: Tensor) -> Tensor:
+        """Activations [N,width,H,W] of activations of the same shape."""
         return F.relu(x + self.branch(x))
 
 
@@ -95,63 +99,94 @@ def _widths(image_size: int, dim: int) -> tuple[list[int], bool]:
     """Channels of each stage, and whether the first convolution halves the image."""
     halve_first = image_size > 16
     size = image_size // (1 + halve_first)
-    widths = [WIDTH]
+    widths = [BASE_WIDTH]
     while size > 4:
         size //= 2
         widths.append(widths[-1] * 2)
     return [*widths[:-1], dim], halve_first
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClassifierRecipe:
+    """What determines a trained classifier besides images and labels.
+
+    dim: width D of the features. seed: of the initial weights, the order and the shifts.
+    """
+
+    dim: int
+    epochs: int
+    batch_size: int
+    seed: int
+
+
 def train_classifier(
     images: np.ndarray,
     labels: np.ndarray | None,
+    recipe: ClassifierRecipe,
     *,
-    dim: int,
-    epochs: int,
-    batch_size: int,
-    seed: int,
     device: torch.device | str = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> Classifier:
     """Train a Classifier: cross-entropy, AdamW, one cycle of the learning rate, random shifts.
 
     A function of its arguments and the device: the global random state is neither read nor
-    changed. bfloat16 on a GPU, float32 elsewhere; what comes back is float32 in eval mode.
+    changed. bfloat16 on a GPU, float32 elsewhere; the returned weights are float32, in eval mode.
 
     Args:
         images: uint8 [N,C,H,W] with H = W.
         labels: int64 [N] in 0..K-1.
-        dim: width D of the features.
+        recipe: see there.
+        device: where it is trained, and where the classifier stays.
         progress: called with the number of images just seen, `epochs` x N in all.
 
     Raises:
         ValueError: no labels, unusable ones, or a loss that is not finite.
     """
-    labels = _checked(images, labels)
-    device, generator = torch.device(device), torch.Generator().manual_seed(seed)
-    network = _initial(images.shape, int(labels.max()) + 1, dim, generator).to(device)
+    labels = _checked_labels(images, labels)
+    device, generator = torch.device(device), torch.Generator().manual_seed(recipe.seed)
+    network = _initial(images.shape, int(labels.max()) + 1, recipe.dim, generator).to(device)
     x, y = torch.from_numpy(np.array(images)).to(device), torch.from_numpy(labels).to(device)
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    steps = epochs * -(-len(x) // batch_size)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     with torch.backends.cudnn.flags(enabled=True, deterministic=True):
-        for _ in range(epochs):
-            for batch in torch.randperm(len(x), generator=generator).to(device).split(batch_size):
-                shifted = _shift(x[batch], network.arguments["image_size"] // 8, generator)
-                with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                    loss = F.cross_entropy(network.logits(shifted), y[batch])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                cycle.step()
-                if progress is not None:
-                    progress(len(batch))
-            if not loss.isfinite():
-                raise ValueError(f"the classifier's loss became {loss.item()}: check the images")
+        _optimize(network, x, y, recipe, generator, progress or (lambda _: None))
     return network.eval()
 
 
-def _checked(images: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+def _optimize(
+    network: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    recipe: ClassifierRecipe,
+    generator: torch.Generator,
+    progress: Callable[[int], None],
+) -> None:
+    """Train `network` in place; `generator` draws the order of the images and their shifts."""
+    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    steps = recipe.epochs * -(-len(images) // recipe.batch_size)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+    for _ in range(recipe.epochs):
+        order = torch.randperm(len(images), generator=generator).to(images.device)
+        for batch in order.split(recipe.batch_size):
+            loss = _loss(network, images[batch], labels[batch], generator)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            cycle.step()
+            progress(len(batch))
+        if not loss.isfinite():
+            raise ValueError(f"the classifier's loss became {loss.item()}: check the images")
+
+
+def _loss(
+    network: Classifier, images: Tensor, labels: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Cross-entropy of randomly shifted images; in bfloat16 on a GPU."""
+    shifted = _shift(images, network.arguments["image_size"] // 8, generator)
+    kind = images.device.type
+    with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
+        return F.cross_entropy(network.logits(shifted), labels)
+
+
+def _checked_labels(images: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     if labels is None:
         raise ValueError(
             "features.name=classifier needs labels and this data has none: use features=inception"
@@ -177,7 +212,7 @@ def _initial(shape: tuple[int, ...], classes: int, dim: int, g: torch.Generator)
 
 
 def _shift(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
-    """Each image moved by up to `most` pixels along each axis, black coming in at the border."""
+    """Each image [N,C,H,W] shifted by up to `most` pixels along each axis, padded with black."""
     n, _, height, width = images.shape
     corner = torch.randint(2 * most + 1, (2, n, 1), generator=generator).to(images.device)
     rows = corner[0] + torch.arange(height, device=images.device)  # [N,H]
@@ -187,33 +222,33 @@ def _shift(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
     return padded[which, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
 
 
-def save_classifier(path: Path, classifier: Classifier, *, about: dict[str, Any]) -> None:
-    """Write weights, constructor arguments and `about` as one safetensors file, whole or not."""
+def save_classifier(path: Path, classifier: Classifier) -> None:
+    """Write weights and constructor arguments as one safetensors file, atomically.
+
+    The same classifier gives the same bytes.
+    """
     tensors = {name: t.detach().cpu().contiguous() for name, t in classifier.state_dict().items()}
-    notes = {"arguments": json.dumps(classifier.arguments), "about": json.dumps(about)}
+    entry = {ARGUMENTS: json.dumps(classifier.arguments, sort_keys=True)}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=notes)
+        temporary.write_bytes(save(tensors, entry))
 
 
-def load_classifier(
-    path: Path, device: torch.device | str = "cpu"
-) -> tuple[Classifier, dict[str, Any]]:
-    """The classifier of `save_classifier` in eval mode, and its `about`.
+def load_classifier(path: Path, device: torch.device | str = "cpu") -> Classifier:
+    """The classifier of `save_classifier` on `device`, in eval mode.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is broken, or it is not a classifier's.
+        ValueError: the file is truncated, or it is not a classifier's.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run the features stage")
     try:
         with safe_open(path, framework="pt") as file:
-            notes = file.metadata() or {}
+            arguments = json.loads((file.metadata() or {})[ARGUMENTS])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        with torch.random.fork_rng(devices=[]):
-            classifier = Classifier(**json.loads(notes["arguments"]))
+        with torch.random.fork_rng(devices=[]):  # the constructor draws from the global state
+            classifier = Classifier(**arguments)
         classifier.load_state_dict(tensors)
-        about: dict[str, Any] = json.loads(notes["about"])
-    except (SafetensorError, KeyError, RuntimeError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path} is no classifier's weights: run the features stage") from error
-    return classifier.to(device).eval(), about
+    return classifier.to(device).eval()

@@ -1,6 +1,6 @@
-"""torch-fidelity's Inception, the feature space of published FIDs, behind our extractor's door.
+"""torch-fidelity's Inception, the feature space of published FIDs, as an extractor of ours.
 
-Owns where its weights come from and what is said when they are missing or are not its weights.
+Owns where its weights come from, and the errors when they are missing or are other weights.
 """
 
 from pathlib import Path
@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from ddim.runtime import torch_file
+from ddim.runtime.download import download
 from ddim.runtime.files import sha256
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"  # an asset of torch-fidelity's release v0.2.0
-LAYER, LOGITS = "2048", "logits_unbiased"  # torch-fidelity's names; its Inception score uses these
+LAYER = "2048"  # torch-fidelity's name of it
 
 
 class Inception(nn.Module):
@@ -28,11 +29,12 @@ class Inception(nn.Module):
     """
 
     num_features = 2048
+    has_inception_logits = True
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
-        path = Path(weights) if weights is not None else _downloaded()
-        self.sha256 = _check(path)
+        path = Path(weights) if weights is not None else _published_weights()
+        self.sha256 = _checked_sha256(path)
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
         try:
@@ -51,21 +53,20 @@ class Inception(nn.Module):
         return features
 
     def head(self, features: Tensor) -> Tensor:
-        """Logits without bias, float32 [N,1008], of features [N,2048]: the Inception score's."""
+        """Logits, float32 [N,1008], of features [N,2048]: torch-fidelity's logits_unbiased."""
         return features @ self.network.fc.weight.T
 
 
-def _downloaded() -> Path:
+def _published_weights() -> Path:
     """Where torch-fidelity's weights lie in torch's hub folder; fetched on first use."""
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
     path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
         digest = FILE.removesuffix(".pth").rsplit("-", 1)[1]
         try:
-            torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), digest, progress=False)
-        except (OSError, RuntimeError) as error:
+            download(URL_INCEPTION_V3, path, sha256=digest)
+        except (OSError, ValueError) as error:
             raise FileNotFoundError(
                 f"Inception's weights could not be downloaded ({error}): get {FILE} from "
                 "torch-fidelity's release v0.2.0 and set features.weights to its path"
@@ -73,10 +74,10 @@ def _downloaded() -> Path:
     return path
 
 
-def _check(path: Path) -> str:
-    """The file's sha256, after a look that it is whole and holds plain tensors only.
+def _checked_sha256(path: Path) -> str:
+    """The file's sha256; ValueError if it is truncated or holds more than plain tensors.
 
-    torch-fidelity loads it with pickle's full powers, which a foreign file must not get.
+    torch-fidelity loads it with pickle's full powers, which other people's files must not get.
     """
     if not path.is_file():
         raise FileNotFoundError(

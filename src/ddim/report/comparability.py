@@ -6,6 +6,7 @@ the paper's. The report prints the paper's value only where the list is empty.
 
 from typing import Any
 
+from ddim.config.checks import is_inception
 from ddim.config.schema import Config
 from ddim.records.results import Cell, Reconstructed, Results
 from ddim.report import paper
@@ -37,7 +38,7 @@ def fid_of_experiment(results: Results) -> list[str]:
     cfg, protocol = results.cfg, results.protocol
     reasons = _of_data(cfg, protocol, paper.FID)
     features, reference = protocol["features"], protocol["reference"]
-    if features["name"] != "inception":
+    if not is_inception(features["name"]):
         reasons.append("the features are not Inception's")
     elif not str(features["sha256"]).startswith(INCEPTION):
         reasons.append("Inception's weights are not the published ones")

@@ -1,6 +1,6 @@
 """Stage `evaluate`: FID, KID, precision and recall of one cell, each with its interval."""
 
-from functools import partial
+from dataclasses import asdict
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from ddim.runtime.cli import stage
 
 def run(cfg: Config) -> None:
     """Measure the configured cell's images against the reference."""
-    from ddim.evaluation import features, metrics
+    from ddim.evaluation.features import load_extractor
+    from ddim.evaluation.measure import CellEvaluator
+    from ddim.evaluation.reference import Reference
     from ddim.runtime.device import torch_device
     from ddim.runtime.progress import track
 
@@ -28,23 +30,17 @@ def run(cfg: Config) -> None:
         return
     images = np.load(path, mmap_mode="r")
     device = torch_device(cfg.trainer.accelerator)
-    extractor = features.load_extractor(cfg.features, paths.features(cfg), device)
-    # The Inception score is defined by Inception's classes; other classifiers have no such score.
-    inception = cfg.features.name == "inception"
-    folder, size = paths.reference(cfg), cfg.features.batch_size
-    with files.scratch(paths.WORK, (len(images), extractor.num_features), np.float32) as found:
-        with track(len(images), f"{name} features") as advance:
-            features.extract(extractor, images, size, device, advance, out=found)
-        measured = metrics.measure(
-            found,
-            np.load(folder / "train.npy", mmap_mode="r"),
-            cfg.evaluate,
-            seed=cfg.seed,
-            statistics=metrics.Reference.load(folder / "statistics.npz"),
-            radii=np.load(folder / "radii.npy"),
-            head=partial(features.logits, extractor, device=device) if inception else None,
-            device=device,
-        )
+    evaluator = CellEvaluator(
+        load_extractor(cfg.features, paths.features(cfg), device),
+        Reference.load(paths.reference(cfg), neighbours=cfg.evaluate.neighbours),
+        cfg.evaluate,
+        seed=cfg.seed,
+        batch_size=cfg.features.batch_size,
+        device=device,
+        work=paths.WORK,
+    )
+    with track(len(images), name) as advance:
+        measured = asdict(evaluator.measure(images, advance))
     report = {"cell": cells.identity(cfg), **measured, "key": key, "samples_sha256": samples_sha256}
     files.write_json(paths.cell_report(cfg), report)
     print(f"{name}: FID {report['fid']:.2f}, KID {report['kid']:.4f}")

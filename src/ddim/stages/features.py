@@ -9,16 +9,16 @@ from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
-    """Prepare the configured extractor and say what it is."""
+    """Prepare the configured extractor and print what it is."""
     from ddim.evaluation.features import prepare
     from ddim.runtime.device import torch_device
 
     device = torch_device(cfg.trainer.accelerator)
     data, folder = paths.data(cfg), paths.features(cfg)
-    about = prepare(cfg.features, data, folder, seed=cfg.seed, device=device)
-    accuracy = about["test_accuracy"]
-    said = "" if accuracy is None else f", {accuracy:.1%} right on the held-out images"
-    print(about["description"] + said)
+    metadata = prepare(cfg.features, data, folder, seed=cfg.seed, device=device)
+    accuracy = metadata["test_accuracy"]
+    suffix = "" if accuracy is None else f", {accuracy:.1%} right on the held-out images"
+    print(metadata["description"] + suffix)
 
 
 if __name__ == "__main__":

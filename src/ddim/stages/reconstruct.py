@@ -29,7 +29,7 @@ def run(cfg: Config) -> None:
     if cells.reconstructed(cfg, key):
         print(f"S = {cfg.cell.steps}: already there")
         return
-    from ddim.evaluation import metrics
+    from ddim.evaluation.intervals import reconstruction_error
     from ddim.records.arrays import load
 
     taken = cells.trajectory(cfg)
@@ -42,7 +42,7 @@ def run(cfg: Config) -> None:
     start = time.perf_counter()
     squared, decoded = _round_trip(cfg, taken["tau"], images)
     seconds = time.perf_counter() - start
-    error = metrics.reconstruction_error(squared)
+    error = reconstruction_error(squared)
     _picture(cfg, images, decoded)
     report = {
         "steps": cfg.cell.steps,

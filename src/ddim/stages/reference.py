@@ -6,8 +6,8 @@ same number of images: no sampler can be expected to fall below it.
 
 import shutil
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,52 +16,50 @@ from ddim.config.schema import Config
 from ddim.runtime import files
 from ddim.runtime.cli import stage
 
+if TYPE_CHECKING:
+    from ddim.evaluation.measure import CellEvaluator
+
 
 def run(cfg: Config) -> None:
     """Extract both splits' features, keep the reference's, and report the protocol."""
-    from ddim.evaluation import features, metrics
-    from ddim.evaluation.precision_recall import radii, some
+    from ddim.evaluation.features import extract, load_extractor
+    from ddim.evaluation.measure import CellEvaluator
+    from ddim.evaluation.reference import FEATURES, Reference
     from ddim.records.arrays import load
     from ddim.runtime.device import torch_device
     from ddim.runtime.progress import track
 
     device = torch_device(cfg.trainer.accelerator)
-    extractor = features.load_extractor(cfg.features, paths.features(cfg), device)
+    extractor = load_extractor(cfg.features, paths.features(cfg), device)
     train, test = (load(paths.data(cfg), split).images for split in ("train", "test"))
     folder, shape = paths.reference(cfg), (len(train), extractor.num_features)
+    size = cfg.features.batch_size
     shutil.rmtree(folder, ignore_errors=True)  # a killed run must not leave files of two
     with files.scratch(paths.WORK, (len(test), shape[1]), np.float32) as held_out:
         with track(len(train) + len(test), "reference features") as advance:
-            how = (cfg.features.batch_size, device, advance)
-            with files.array(folder / "train.npy", shape, np.float32) as real:
-                features.extract(extractor, train, *how, out=real)
-            features.extract(extractor, test, *how, out=held_out)
-        statistics = metrics.Reference.of(real)
-        statistics.save(folder / "statistics.npz")
-        reach = radii(some(real), cfg.evaluate.neighbours, device)
-        with files.array(folder / "radii.npy", reach.shape, np.float32) as kept:
-            kept[:] = reach
-
-        measure = partial(
-            metrics.measure,
-            reference=real,
-            evaluate=cfg.evaluate,
+            with files.array(folder / FEATURES, shape, np.float32) as real:
+                extract(extractor, train, size, device, advance, out=real)
+            extract(extractor, test, size, device, advance, out=held_out)
+        reference = Reference.of(real, neighbours=cfg.evaluate.neighbours, device=device)
+        reference.save(folder)
+        evaluator = CellEvaluator(
+            extractor,
+            reference,
+            cfg.evaluate,
             seed=cfg.seed,
-            statistics=statistics,
-            radii=reach,
+            batch_size=size,
             device=device,
+            work=paths.WORK,
         )
-        _report(cfg, len(train), lambda n: _floor(held_out, n, measure))
+        _report(cfg, len(train), lambda n: _floor(held_out, n, evaluator))
 
 
-def _floor(
-    held_out: np.ndarray, n: int, measure: Callable[[np.ndarray], dict[str, Any]]
-) -> dict[str, Any]:
+def _floor(held_out: np.ndarray, n: int, evaluator: "CellEvaluator") -> dict[str, Any]:
     """What n held-out images, or all there are, score against the reference."""
     used = min(n, len(held_out))
     fewer = "" if used == n else f" ({used}: there are no more)"
     what = f"held-out real images against the reference{fewer}"
-    return {"n": used, "what": what, **measure(held_out[:used])}
+    return {"n": used, "what": what, **asdict(evaluator.measure_features(held_out[:used]))}
 
 
 def _report(cfg: Config, n: int, floor: Callable[[int], dict[str, Any]]) -> None:

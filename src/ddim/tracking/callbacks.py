@@ -32,7 +32,8 @@ from ddim.training.ema import EMA
 if TYPE_CHECKING:
     from torchmetrics.wrappers import FeatureShare
 
-    from ddim.evaluation.features import Classifier, Inception
+    from ddim.evaluation.classifier import Classifier
+    from ddim.evaluation.inception import Inception
 
 PREVIEW_STEPS = 20  # of DDIM; all T where there are fewer
 KID_SUBSET_SIZE = 100  # images; KID is the mean over 100 subsets

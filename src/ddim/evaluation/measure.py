@@ -1,0 +1,108 @@
+"""All numbers of a cell: images -> features -> FID, KID, precision, recall, Inception score."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ddim.config.schema import Evaluate
+from ddim.evaluation.engines import ENGINES
+from ddim.evaluation.features import Extractor, extract, logits
+from ddim.evaluation.inception_score import inception_score
+from ddim.evaluation.precision_recall import MAX_IMAGES
+from ddim.evaluation.reference import Reference
+from ddim.runtime.files import scratch
+
+INTERVAL = "95 %, delta method over the generated images, reference held fixed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The numbers of one cell."""
+
+    n_generated: int
+    n_reference: int
+    fid: float
+    fid_interval: tuple[float, float]
+    kid: float
+    kid_interval: tuple[float, float]
+    precision: float
+    recall: float
+    n_paired: tuple[int, int]  # images, generated and reference, behind precision and recall
+    inception_score: float | None  # None where the features are not Inception's
+    engine: str  # who computed them, evaluate.engine
+    interval: str  # what the intervals are
+
+
+class CellEvaluator:
+    """Measures any number of cells against one reference; everything is loaded once.
+
+    Args:
+        extractor: on `device`, in eval mode; the one that the reference's features are of.
+        reference: what every cell is measured against.
+        evaluate: the configured details, the engine among them.
+        seed: of KID's subsets and the Inception score's split; each cell starts from it.
+        batch_size: images that go through the extractor together.
+        device: where features, and distances between them, are computed.
+        work: folder for features while they are measured; they may be larger than memory.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        extractor: Extractor,
+        reference: Reference,
+        evaluate: Evaluate,
+        *,
+        seed: int,
+        batch_size: int,
+        device: torch.device | str,
+        work: Path,
+    ) -> None:
+        self._extractor, self._reference, self._seed = extractor, reference, seed
+        self._batch_size, self._device, self._work = batch_size, device, work
+        self._engine_name = evaluate.engine
+        self._engine = ENGINES[evaluate.engine](reference, evaluate, seed, device)
+
+    def measure(
+        self, images: np.ndarray, progress: Callable[[int], None] | None = None
+    ) -> Measured:
+        """Every number of uint8 images [n,C,H,W], which may be a memory map.
+
+        progress: called with the number of images just extracted.
+
+        Raises ValueError for too few images (names the key), an extractor other than the
+        reference's, and features that are not finite.
+        """
+        shape = (len(images), self._extractor.num_features)
+        with scratch(self._work, shape, np.float32) as features:
+            extract(self._extractor, images, self._batch_size, self._device, progress, out=features)
+            return self.measure_features(features)
+
+    def measure_features(self, generated: np.ndarray) -> Measured:
+        """Every number of features float32 [n,D] of images; errors as `measure`'s."""
+        fid, kid = self._engine.fid(generated), self._engine.kid(generated)
+        precision, recall = self._engine.precision_recall(generated)
+        n, m = len(generated), len(self._reference.features)
+        return Measured(
+            n_generated=n,
+            n_reference=m,
+            fid=fid.value,
+            fid_interval=fid.interval,
+            kid=kid.value,
+            kid_interval=kid.interval,
+            precision=precision,
+            recall=recall,
+            n_paired=(min(n, MAX_IMAGES), min(m, MAX_IMAGES)),
+            inception_score=self._inception_score(generated),
+            engine=self._engine_name,
+            interval=INTERVAL,
+        )
+
+    def _inception_score(self, generated: np.ndarray) -> float | None:
+        if not self._extractor.has_inception_logits:
+            return None
+        head = partial(logits, self._extractor, device=self._device)
+        return inception_score(generated, head, seed=self._seed)
