@@ -18,7 +18,9 @@ def check_features(**sides: np.ndarray) -> None:
             raise ValueError(
                 f"statistics need at least 2 {side} images (sample.num_images), got {len(features)}"
             )
-        if not np.isfinite(features.sum(dtype=np.float64)):
+        with np.errstate(invalid="ignore"):  # inf - inf is an answer here
+            total = features.sum(dtype=np.float64)
+        if not np.isfinite(total):
             image = int(np.flatnonzero(~np.isfinite(features).all(1))[0])
             raise ValueError(
                 f"the {side} features of image {image} are not finite: "

@@ -1,0 +1,156 @@
+"""What a 95 % interval promises: of means, shares, reconstruction errors, FID and KID."""
+
+import sys
+from subprocess import run
+
+import numpy as np
+import pytest
+import torch
+from helpers.gaussians import gaussian
+from scipy import stats
+
+from ddim.evaluation import fid as fid_module
+from ddim.evaluation import intervals
+from ddim.evaluation import kid as kid_module
+from ddim.evaluation.fid import ReferenceStatistics, fid
+from ddim.evaluation.intervals import Estimate, reconstruction_error
+from ddim.evaluation.kid import kid
+from ddim.images import squared_errors
+
+# Means and shares
+
+
+def test_the_interval_of_a_mean_is_scipys() -> None:
+    values = np.random.default_rng(1).normal(2, 3, 500)
+    mean, low, high = intervals.of_mean(values)
+    assert mean == values.mean()
+    assert (low, high) == pytest.approx(stats.norm(mean, stats.sem(values)).interval(0.95))
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 40), (3, 40), (40, 40)])
+def test_the_interval_of_a_share_solves_wilsons_equation(k: int, n: int) -> None:
+    """Its ends are the shares p whose own normal interval just reaches k / n."""
+    share, low, high = intervals.of_share(k, n)
+    assert share == k / n
+    assert 0 <= low <= share <= high <= 1
+    for p in {low, high} - {0.0, 1.0}:
+        assert abs(share - p) == pytest.approx(intervals.Z * (p * (1 - p) / n) ** 0.5, rel=1e-9)
+
+
+def test_an_estimate_is_never_below_its_minimum() -> None:
+    assert Estimate(1.0, 1.0, minimum=0.0).interval == (0.0, 1 + intervals.Z)
+    assert Estimate(1.0, 1.0).interval == (1 - intervals.Z, 1 + intervals.Z)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [((0, 1), (1, 2), True), ((0, 1), (1.5, 2), False), ((0, 3), (1, 2), True)],
+)
+def test_intervals_overlap_where_they_share_a_point(
+    one: tuple[float, float], other: tuple[float, float], expected: bool
+) -> None:
+    assert intervals.overlap(one, other) is expected
+    assert intervals.overlap(other, one) is expected
+
+
+def test_the_report_can_use_intervals_without_waiting_for_torch_and_scipy() -> None:
+    script = "import sys, ddim.evaluation.intervals; print({'torch', 'scipy'} & set(sys.modules))"
+    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+# Reconstruction error
+
+
+def test_reconstruction_error_is_on_the_unit_scale() -> None:
+    """Off by 0.2 on [-1,1] is off by 0.1 on [0,1]: 0.01 per dimension."""
+    images = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (6, 1, 4, 4)))
+    error = reconstruction_error(squared_errors(images, images + 0.2))
+    assert error.value == pytest.approx(0.01, rel=1e-5)
+    np.testing.assert_allclose(error.interval, 0.01, rtol=1e-4)
+
+
+def test_reconstruction_interval_is_over_images() -> None:
+    off = torch.tensor([0.2, 0.4]).reshape(2, 1, 1, 1) * torch.ones(2, 3, 2, 2)
+    error = reconstruction_error(squared_errors(torch.zeros_like(off), off))
+    low, high = error.interval
+    assert error.value == pytest.approx(0.025)
+    assert high == pytest.approx(0.025 + 1.96 * 0.015, rel=1e-3)
+    assert low == 0  # 0.025 - 0.0294, and no error is negative
+
+
+@pytest.mark.parametrize(
+    ("squared", "message"),
+    [
+        (np.zeros(1), r"reconstruct\.num_images must be at least 2"),
+        (np.array([0, np.nan]), "not finite"),
+    ],
+)
+def test_reconstruction_error_refuses(squared: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        reconstruction_error(squared)
+
+
+# FID and KID
+
+
+def half_widths(estimates: list[Estimate]) -> np.ndarray:
+    return np.array([estimate.interval[1] - estimate.value for estimate in estimates])
+
+
+def test_fid_interval_is_that_of_leaving_each_image_out() -> None:
+    generated, real = gaussian(300, 6, seed=0, spread=1.2) + 0.2, gaussian(900, 6, seed=1)
+    reference = ReferenceStatistics.of(real)
+    without = [fid(np.delete(generated, i, 0), reference).value for i in range(300)]
+    jackknife = (299 / 300 * np.square(without - np.mean(without)).sum()) ** 0.5
+    (half_width,) = half_widths([fid(generated, reference)])
+    assert half_width == pytest.approx(1.96 * jackknife, rel=0.03)
+
+
+@pytest.mark.parametrize(("n", "dim"), [(100, 8), (40, 30)], ids=["n >> D", "n about D"])
+def test_fid_and_kid_intervals_cover_the_expected_number(n: int, dim: int) -> None:
+    """Of 150 samples, at least 90 % hold the mean of all; none of them wastes more than half."""
+    real = gaussian(700, dim, seed=10_000)
+    reference = ReferenceStatistics.of(real)
+    samples = [gaussian(n, dim, seed, spread=1.2) for seed in range(150)]
+    for estimates in (
+        [fid(x, reference) for x in samples],
+        [kid(x, real, subsets=20, subset_size=n, seed=i) for i, x in enumerate(samples)],
+    ):
+        values = np.array([estimate.value for estimate in estimates])
+        widths = half_widths(estimates)
+        assert (np.abs(values - values.mean()) <= widths).mean() >= 0.9
+        assert widths.mean() < 1.5 * 1.96 * values.std()
+
+
+def test_intervals_shrink_with_the_root_of_n() -> None:
+    real = gaussian(1000, 8, seed=0)
+    reference = ReferenceStatistics.of(real)
+    few, many = (gaussian(n, 8, seed=1, spread=1.2) for n in (200, 3200))
+    for small, large in (
+        (fid(few, reference), fid(many, reference)),
+        (
+            kid(few, real, subsets=50, subset_size=200, seed=0),
+            kid(many, real, subsets=800, subset_size=200, seed=0),
+        ),
+    ):
+        ratio = half_widths([small]) / half_widths([large])
+        assert 2.5 < ratio[0] < 6.5  # 4 in expectation
+
+
+def test_a_subsample_of_the_images_tells_the_width_of_the_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where there are many, a part stands for all: the standard error stays what it is."""
+    generated, real = gaussian(600, 8, seed=0, spread=1.2), gaussian(800, 8, seed=1)
+
+    def estimates() -> list[Estimate]:
+        kernel = kid(generated, real, subsets=400, subset_size=100, seed=0)
+        return [fid(generated, ReferenceStatistics.of(real)), kernel]
+
+    of_all = estimates()
+    for module in (fid_module, kid_module):
+        monkeypatch.setattr(module, "MAX_INFLUENCES", 300)
+    of_part = estimates()
+    assert [x.value for x in of_part] == [x.value for x in of_all]
+    np.testing.assert_allclose(half_widths(of_part), half_widths(of_all), rtol=0.15)
