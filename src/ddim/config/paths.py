@@ -2,12 +2,13 @@
 
 out/<name>/ is git-ignored and cached by DVC; reports/<name>/ is committed; work/ holds what a
 killed run needs to go on, and may be deleted at any time; data/weights/ is git-ignored and keeps
-downloaded weights.
+downloaded weights. A cell outside the grid (of other steps, or with a scheduler of diffusers) lies
+in out/<name>/extra/, which no stage of the pipeline reads.
 """
 
 from pathlib import Path
 
-from ddim.config.schema import Cell, Config
+from ddim.config.schema import Config
 
 WORK = Path("work")
 
@@ -21,19 +22,41 @@ def out(cfg: Config) -> Path:
 
 
 def reports(cfg: Config) -> Path:
-    """reports/<name>: JSON, pictures and pages."""
+    """reports/<name>: records, pictures and pages."""
     return Path("reports") / cfg.name
 
 
+# --- names of cells ------------------------------------------------------------------------------
+
+
 def eta_name(eta: object) -> str:
-    """'0.0', '0.2', 'hat': eta as it stands in names and in JSON (1 and 1.0 are one cell)."""
+    """'0.0', '0.2', 'hat': eta as it stands in names and in records (1 and 1.0 are one cell)."""
     return str(eta) if isinstance(eta, str) else str(float(eta))  # type: ignore[arg-type]
 
 
-def cell_name(cell: Cell, scheduler: str | None = None) -> str:
+def cell_name(steps: int, eta: object, seed: int, scheduler: str | None = None) -> str:
     """S10_eta0.0_seed0, or S10_DDIMScheduler_seed0 for a cell of a diffusers scheduler."""
-    row = scheduler or f"eta{eta_name(cell.eta)}"
-    return f"S{cell.steps}_{row}_seed{cell.seed}"
+    row = scheduler or f"eta{eta_name(eta)}"
+    return f"S{steps}_{row}_seed{seed}"
+
+
+def configured_cell(cfg: Config) -> str:
+    """The name of the configured cell."""
+    return cell_name(cfg.cell.steps, cfg.cell.eta, cfg.cell.seed, cfg.sampler.scheduler)
+
+
+def in_grid(cfg: Config) -> bool:
+    """Whether the configured cell is one of the sweep's, sampled by our own sampler."""
+    cell, sweep = cfg.cell, cfg.sweep
+    return (
+        cfg.sampler.scheduler is None
+        and cell.steps in sweep.steps
+        and eta_name(cell.eta) in map(eta_name, sweep.eta)
+        and cell.seed in sweep.seeds
+    )
+
+
+# --- out/<name> ----------------------------------------------------------------------------------
 
 
 def data(cfg: Config) -> Path:
@@ -42,7 +65,7 @@ def data(cfg: Config) -> Path:
 
 
 def features(cfg: Config) -> Path:
-    """The trained classifier, or a note on which Inception is used."""
+    """about.json, and the classifier where one was trained."""
     return out(cfg) / "features"
 
 
@@ -51,27 +74,86 @@ def weights(cfg: Config) -> Path:
     return out(cfg) / "train"
 
 
+def weights_file(cfg: Config) -> Path:
+    """The weights that every sampler uses: sample.weights, ema or raw."""
+    return weights(cfg) / f"{cfg.sample.weights.value}.safetensors"
+
+
 def reference(cfg: Config) -> Path:
     """Features and statistics of the reference images."""
     return out(cfg) / "reference"
 
 
+def all_samples(cfg: Config) -> Path:
+    """The folders of the grid's cells."""
+    return out(cfg) / "samples"
+
+
 def samples(cfg: Config) -> Path:
-    """The uint8 images of the configured cell: samples.npy."""
-    return out(cfg) / "samples" / cell_name(cfg.cell, cfg.sampler.scheduler)
+    """The configured cell's samples.npy, uint8 [N,C,H,W], and sampled.json."""
+    folder = all_samples(cfg) if in_grid(cfg) else out(cfg) / "extra"
+    return folder / configured_cell(cfg)
 
 
-def sample_report(cfg: Config, suffix: str) -> Path:
-    """What `sample` reports of the configured cell (.json) and its grid (.png)."""
-    name = cell_name(cfg.cell, cfg.sampler.scheduler)
-    return reports(cfg) / "samples" / f"{name}{suffix}"
+def preview(cfg: Config) -> Path:
+    """A picture of the configured cell's first images, for whoever sampled it by hand."""
+    return out(cfg) / "previews" / f"{configured_cell(cfg)}.png"
 
 
-def cell_report(cfg: Config) -> Path:
-    """What `evaluate` measured of the configured cell."""
-    return reports(cfg) / "cells" / f"{cell_name(cfg.cell, cfg.sampler.scheduler)}.json"
+# --- reports/<name> ------------------------------------------------------------------------------
 
 
-def reconstruct_report(cfg: Config, suffix: str) -> Path:
-    """What `reconstruct` measured with cell.steps steps (.json), and its picture (.png)."""
-    return reports(cfg) / "reconstruct" / f"S{cfg.cell.steps}{suffix}"
+def experiment_record(cfg: Config) -> Path:
+    """The configuration that the report is of."""
+    return reports(cfg) / "experiment.json"
+
+
+def training_record(cfg: Config) -> Path:
+    """What `train` reports."""
+    return reports(cfg) / "train.json"
+
+
+def reference_record(cfg: Config) -> Path:
+    """What `reference` reports: data, features, reference, floors."""
+    return reports(cfg) / "reference.json"
+
+
+def cells(cfg: Config) -> Path:
+    """What `evaluate` reports of every cell of the grid: <cell>.json and <cell>.png."""
+    return reports(cfg) / "cells"
+
+
+def cell_record(cfg: Config) -> Path:
+    """What `evaluate` reports of the configured cell; its picture lies beside it."""
+    return (cells(cfg) if in_grid(cfg) else samples(cfg)) / f"{configured_cell(cfg)}.json"
+
+
+def reconstructions(cfg: Config) -> Path:
+    """What `reconstruct` reports: S<steps>.json and S<steps>.png."""
+    return reports(cfg) / "reconstruct"
+
+
+def reconstruction_record(cfg: Config) -> Path:
+    """What `reconstruct` reports of cell.steps steps; its picture lies beside it."""
+    folder = reconstructions(cfg) if _in_table_2(cfg) else out(cfg) / "extra"
+    return folder / f"S{cfg.cell.steps}.json"
+
+
+def _in_table_2(cfg: Config) -> bool:
+    return cfg.cell.steps in cfg.reconstruct.steps
+
+
+def section(cfg: Config, name: str) -> Path:
+    """What `analysis` reports of one section."""
+    return reports(cfg) / "analysis" / name
+
+
+def timing(cfg: Config, name: str) -> Path:
+    """How long `name` (train, or a cell) took: no result, so in a folder of its own."""
+    return reports(cfg) / "timings" / f"{name}.json"
+
+
+def cell_timing(cfg: Config) -> Path:
+    """How long the configured cell's images took."""
+    name = configured_cell(cfg)
+    return timing(cfg, name) if in_grid(cfg) else samples(cfg) / "timing.json"

@@ -1,47 +1,47 @@
-"""Cells -> one estimate per (S, eta) and measure, and which neighbours differ beyond chance."""
+"""Cells -> one estimate per (S, eta) and measure, and which adjacent cells differ beyond chance.
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+The one aggregation: tables, figures, findings, the analysis, comparisons and W&B read this.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, stdev
 from typing import TypeVar
 
-from ddim.evaluation.intervals import overlap
-from ddim.records.results import Cell, Interval, Key, Results
-from ddim.report import numbers
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.records.cell import Cell, CellKey, Interval
 
 K = TypeVar("K", bound=Hashable)
+Column = tuple[int, str]  # (S, eta): a place in Table 1
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of numbers: its key in JSON, its title, and which end is good."""
+    """A number of `Measured`: its key there, its title, and which end is good."""
 
     key: str
     title: str
     lower_is_better: bool
-    text: Callable[[float], str]
-
-    @property
-    def has_interval(self) -> bool:
-        """Whether the cells carry an interval for it."""
-        return self.key in ("fid", "kid")
+    has_interval: bool = False
 
 
-FID = Measure("fid", "FID", True, numbers.fid)
-KID = Measure("kid", "KID × 10³", True, numbers.kid)
-PRECISION = Measure("precision", "Precision", False, numbers.share)
-RECALL = Measure("recall", "Recall", False, numbers.share)
-SCORE = Measure("inception_score", "Inception score", False, numbers.fid)
+FID = Measure("fid", "FID", True, has_interval=True)
+KID = Measure("kid", "KID × 10³", True, has_interval=True)
+PRECISION = Measure("precision", "Precision", False)
+RECALL = Measure("recall", "Recall", False)
+SCORE = Measure("inception_score", "Inception score", False)
+MEASURES = (FID, KID, PRECISION, RECALL, SCORE)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean over the seeds, the hull of their intervals, and their standard deviation."""
+    """Mean over the seeds, the union of their intervals, and their standard deviation."""
 
     mean: float
     interval: Interval | None
-    spread: float | None  # None where there is one seed
+    std: float | None  # None where there is one seed
 
     def overlaps(self, other: "Estimate") -> bool:
         """Whether the difference to `other` may be chance: the intervals share a point."""
@@ -50,8 +50,13 @@ class Estimate:
         return overlap(self.interval, other.interval)
 
 
+def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether [low, high] and [low, high] share a point: the difference may be chance."""
+    return max(one[0], other[0]) <= min(one[1], other[1])
+
+
 def estimate(cells: Sequence[Cell], measure: Measure) -> Estimate | None:
-    """The estimate of one cell from its repeats; None where the measure was not taken."""
+    """The estimate of one cell from its repeats; None where it was not measured."""
     values = [getattr(cell.measured, measure.key) for cell in cells]
     if any(value is None for value in values):
         return None
@@ -62,44 +67,40 @@ def estimate(cells: Sequence[Cell], measure: Measure) -> Estimate | None:
     return Estimate(fmean(values), interval, stdev(values) if len(values) > 1 else None)
 
 
-def grid(results: Results, measure: Measure) -> dict[tuple[int, str], Estimate]:
-    """{(S, eta): estimate} in the grid's order; empty unless every cell took the measure."""
-    found = {}
-    for eta in results.etas:
-        for steps in results.steps:
-            repeats = [results.cells[Key(steps, eta, seed)] for seed in results.seeds]
+def table(
+    cells: Mapping[CellKey, Cell], cfg: Config, measure: Measure
+) -> dict[Column, Estimate]:
+    """{(S, eta): estimate} in the grid's order; empty unless every cell has the measure."""
+    estimates = {}
+    for eta in map(paths.eta_name, cfg.sweep.eta):
+        for steps in cfg.sweep.steps:
+            repeats = [
+                cells[CellKey(steps=steps, eta=eta, seed=seed)] for seed in cfg.sweep.seeds
+            ]
             value = estimate(repeats, measure)
             if value is None:
                 return {}
-            found[steps, eta] = value
-    return found
+            estimates[steps, eta] = value
+    return estimates
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """Two cells side by side: in a row (the next S) or in a column (the next eta)."""
+class Pair:
+    """Two adjacent cells: in a row (the next S) or in a column (the next eta)."""
 
-    first: tuple[int, str]
-    second: tuple[int, str]
-    apart: bool  # the difference is larger than the intervals
-
-    @property
-    def text(self) -> str:
-        """'η = 0.0: S = 100 → 1000' or 'S = 100: η = 0.0 → σ̂'."""
-        (s, eta), (s_next, eta_next) = self.first, self.second
-        if eta == eta_next:
-            return f"{numbers.eta_label(eta)}: S = {s} → {s_next}"
-        return f"S = {s}: {numbers.eta_label(eta)} → {numbers.eta_label(eta_next)}"
+    first: Column
+    second: Column
+    differs: bool  # by more than the intervals
 
 
-def neighbours(
-    values: Mapping[tuple[int, str], Estimate], steps: Sequence[int], etas: Sequence[str]
-) -> list[Neighbours]:
-    """Every pair of neighbouring cells of the grid, rows first."""
+def adjacent_pairs(
+    values: Mapping[Column, Estimate], steps: Sequence[int], etas: Sequence[str]
+) -> list[Pair]:
+    """Every pair of adjacent cells of the grid, rows first."""
     ordered = sorted(steps)
     pairs = [((s, eta), (s_next, eta)) for eta in etas for s, s_next in pairwise(ordered)]
     pairs += [((s, eta), (s, eta_next)) for s in ordered for eta, eta_next in pairwise(etas)]
-    return [Neighbours(a, b, not values[a].overlaps(values[b])) for a, b in pairs]
+    return [Pair(a, b, not values[a].overlaps(values[b])) for a, b in pairs]
 
 
 def best(values: Mapping[K, float], lower_is_better: bool) -> set[K]:

@@ -1,42 +1,35 @@
-"""Names for resume folders: the hash of everything that determines what lies inside.
+"""The hash of everything that determines a result: what lies under another one is computed again.
 
-Work that a killed run left behind is used again only under the same key, so it can never be stale:
-an edit in the configuration, the data or the code that made it gives another folder.
+A resume folder is named by it, so that work that a killed run left behind can never be stale; a
+record quotes it, so that a cell that is already there is not computed a second time. It covers the
+configuration, the checksums of what is read, and the code (ddim.records.code).
 """
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ddim.config import schema
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.records import code, prepared
+from ddim.records.base import Part
+from ddim.records.cell import Sampled, Trajectory, Weights
+from ddim.records.features import FeatureSpace
+from ddim.runtime import files
 
-TRAINING_CODE = (
-    "batches", "callbacks", "images", "objective", "resume", "schedule", "stages/train",
-    "training", "unet",
-)  # fmt: skip
-SAMPLING_CODE = (
-    "cells", "device", "generation", "images", "noise", "sampler", "schedule", "schedulers",
-    "spreading", "stages/sample", "unet", "weights",
-)  # fmt: skip
-MEASURING_CODE = (
-    "cells", "classifier", "data", "device", "features", "foreign", "inception", "intervals",
-    "metrics", "neighbours", "schedule", "stages/evaluate", "unet", "weights",
-)  # fmt: skip
-RECONSTRUCTING_CODE = (
-    "cells", "data", "device", "images", "intervals", "metrics", "neighbours", "sampler",
-    "schedule", "stages/reconstruct", "unet", "weights",
-)  # fmt: skip
+# Settings of `train` that move no weight. Without `steps`, a longer training goes on from a
+# shorter one.
+_MOVES_NO_WEIGHT = ("steps", "log_every", "checkpoint_every", "sample_every", "validate_every")
 
 
-def training_key(cfg: schema.Config, train_sha256: str) -> str:
-    """The key of the weights that `cfg` trains on the images with checksum `train_sha256`."""
+def training(cfg: Config, train_sha256: str) -> str:
+    """Of the weights that `cfg` trains on the images with checksum `train_sha256`."""
     recipe = dataclasses.asdict(cfg.train)
-    # These move no weight. Without `steps`, a longer training goes on from a shorter one.
-    for name in ("steps", "log_every", "checkpoint_every", "sample_every", "validate_every"):
+    for name in _MOVES_NO_WEIGHT:
         del recipe[name]
     trainer = cfg.trainer
     parts = {
@@ -48,22 +41,54 @@ def training_key(cfg: schema.Config, train_sha256: str) -> str:
         "precision": trainer.precision,
         "processes": trainer.devices * trainer.num_nodes,  # each draws its own noise
     }
-    return key(parts, TRAINING_CODE)
+    return fingerprint(parts, "ddim.training")
 
 
-def key(parts: Mapping[str, Any], code: Sequence[str]) -> str:
-    """16 hex digits of the hash of `parts` (JSON-like) and of the source of ddim's modules `code`.
+def sampling(cfg: Config, sampled: Mapping[str, Any]) -> str:
+    """Of a cell's images; `sampled`: the fields of ddim.records.cell.Sampled that describe them."""
+    return fingerprint({**sampled, "diffusion": vars(cfg.diffusion)}, "ddim.sampling")
 
-    A sampled cell passes everything that its images depend on (checksum of the weights, seed, tau,
-    eta, clip_x0, sampler, precision) and SAMPLING_CODE.
-    """
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=_plain).encode())
-    for module in sorted(code):
-        digest.update((Path(__file__).parent.parent / f"{module}.py").read_bytes())
+
+def measurement(cfg: Config, sampled: Sampled) -> str:
+    """Of the numbers of a cell's images."""
+    folder = paths.reference(cfg)
+    space = FeatureSpace.read(paths.features(cfg) / prepared.FILE, "dvc repro --force features")
+    parts = {
+        "samples": sampled.sha256,
+        "reference": {path.name: files.sha256(path) for path in sorted(folder.glob("*.np[yz]"))},
+        "features": space.sha256,
+        "evaluate": vars(cfg.evaluate),
+        "batch_size": cfg.features.batch_size,
+        "seed": cfg.seed,
+    }
+    return fingerprint(parts, "ddim.evaluation")
+
+
+def reconstruction(cfg: Config, trajectory: Trajectory, weights: Weights) -> str:
+    """Of the error of encoding and decoding over `trajectory`."""
+    parts = {
+        "trajectory": trajectory,
+        "num_images": cfg.reconstruct.num_images,
+        "batch_size": cfg.reconstruct.batch_size,
+        "test": prepared.read(paths.data(cfg)).files["test.npy"].sha256,
+        "weights": weights,
+        "diffusion": vars(cfg.diffusion),
+    }
+    return fingerprint(parts, "ddim.evaluation.reconstruction")
+
+
+def fingerprint(parts: Mapping[str, Any], *modules: str) -> str:
+    """16 hex digits of the hash of `parts` (JSON-like) and of the code that `modules` depend on."""
+    content = json.dumps(parts, sort_keys=True, default=_plain)
+    digest = hashlib.sha256(f"{content} {code.checksum(*modules)}".encode())
     return digest.hexdigest()[:16]
 
 
 def _plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
-    raise TypeError(f"a key is made of numbers, strings and lists, got {value!r}")
+    if isinstance(value, Part):
+        return {name: getattr(value, name) for name in value.__struct_fields__}
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a fingerprint is of numbers, strings and lists, got {value!r}")

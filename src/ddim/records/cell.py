@@ -1,0 +1,118 @@
+"""A cell of Table 1: which one, how its images were sampled, and what was measured of them.
+
+The stage `sample` writes `Sampled` beside the images; `evaluate` writes `Cell`, which carries it,
+into the report.
+"""
+
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.records.base import Count, NotNegative, Part, Record, Sha256, Share
+
+Interval = tuple[float, float]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+DDIM = "ddim"  # the sampler of the paper's grid; otherwise a scheduler of diffusers
+
+
+class CellKey(Part):
+    """Which cell: S, eta (a number as text, or 'hat'), seed, and who takes the steps."""
+
+    steps: Count
+    eta: Text
+    seed: Count
+    sampler: str = DDIM
+
+    @classmethod
+    def of(cls, cfg: Config) -> "CellKey":
+        """The configured cell."""
+        cell = cfg.cell
+        sampler = cfg.sampler.scheduler or DDIM
+        return cls(
+            steps=cell.steps, eta=paths.eta_name(cell.eta), seed=cell.seed, sampler=sampler
+        )
+
+    @property
+    def name(self) -> str:
+        """The cell's file name without its ending: S10_eta0.0_seed0, S10_PNDMScheduler_seed0."""
+        scheduler = None if self.sampler == DDIM else self.sampler
+        return paths.cell_name(self.steps, self.eta, self.seed, scheduler)
+
+    @property
+    def overrides(self) -> str:
+        """The Hydra overrides that select this cell."""
+        return f"cell.steps={self.steps} cell.eta={self.eta} cell.seed={self.seed}"
+
+    @property
+    def column(self) -> tuple[int, str]:
+        """(S, eta): its place in Table 1, which its repeats share."""
+        return self.steps, self.eta
+
+
+class Weights(Part):
+    """The weights behind the images."""
+
+    kind: str  # ema or raw
+    sha256: Sha256
+    trained_steps: Count | None  # None: imported
+    source: str
+
+
+class Trajectory(Part):
+    """tau: the steps that the sampler takes."""
+
+    spacing: str
+    tau: tuple[int, ...]
+    repeats_dropped: Count  # by the published quadratic rule
+
+
+class Sampled(Record, kw_only=True):
+    """How a cell's images were sampled; beside them as sampled.json."""
+
+    KIND: ClassVar[str] = "sampled"
+
+    cell: CellKey
+    n: Count
+    nfe: Count  # network evaluations an image
+    batch_size: Count
+    precision: str
+    weights: Weights
+    trajectory: Trajectory | None = None  # None: a scheduler of diffusers chooses its own
+    clip_x0: bool | None = None
+    options: dict[str, Any] | None = None  # of that scheduler
+    sha256: Sha256  # of samples.npy
+    fingerprint: str  # of everything that the images depend on
+
+
+class Measured(Part):
+    """The numbers of some images against the reference."""
+
+    n_generated: Count
+    n_reference: Count
+    fid: NotNegative
+    fid_interval: Interval
+    kid: float
+    kid_interval: Interval
+    precision: Share
+    recall: Share
+    n_paired: tuple[int, int]  # images, generated and reference, behind precision and recall
+    inception_score: NotNegative | None  # None where the features are not Inception's
+    engine: str  # who computed them, evaluate.engine
+    interval: str  # what the intervals are
+
+
+class Cell(Record):
+    """One cell of Table 1: reports/<name>/cells/<cell>.json."""
+
+    KIND: ClassVar[str] = "cell"
+
+    sampled: Sampled
+    measured: Measured
+    fingerprint: str  # of everything that the numbers depend on
+
+    @property
+    def key(self) -> CellKey:
+        """Which cell this is."""
+        return self.sampled.cell

@@ -1,0 +1,29 @@
+"""Which experiment a report is of: its configuration, and the command that composes it."""
+
+from typing import Any, ClassVar
+
+from omegaconf import OmegaConf
+
+from ddim.config.schema import Config
+from ddim.records.base import Record
+from ddim.runtime import overrides
+
+
+class Experiment(Record):
+    """What the stage `config` wrote: reports/<name>/experiment.json."""
+
+    KIND: ClassVar[str] = "experiment"
+
+    name: str
+    # Arguments of `python -m ddim.compose` that give this configuration; None where it has keys
+    # that only a file in conf/ can give (composed by `dvc exp run -S`).
+    compose: tuple[str, ...] | None
+    config: dict[str, Any]  # the whole of it
+
+    @property
+    def cfg(self) -> Config:
+        """The configuration, typed. Raises ValueError for one of another version of ddim."""
+        merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(self.config))
+        found = overrides.to_object(merged)  # type: ignore[arg-type]
+        assert isinstance(found, Config)
+        return found

@@ -1,0 +1,26 @@
+"""A column of Table 2: images encoded with S steps and decoded with the same S."""
+
+from typing import ClassVar
+
+from ddim.records.base import Count, NotNegative, Record
+from ddim.records.cell import Interval, Trajectory, Weights
+
+SCALE = "[0,1]"  # of the error
+
+
+class Reconstruction(Record):
+    """What the stage `reconstruct` wrote: reports/<name>/reconstruct/S<steps>.json."""
+
+    KIND: ClassVar[str] = "reconstruction"
+
+    steps: Count
+    n: Count  # images
+    split: str
+    mse: NotNegative  # per dimension
+    interval: Interval
+    scale: str
+    nfe: Count  # network evaluations an image, up and down
+    trajectory: Trajectory
+    precision: str
+    weights: Weights
+    fingerprint: str  # of everything that the error depends on

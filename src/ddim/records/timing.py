@@ -1,0 +1,26 @@
+"""How long something took, where and when: apart from the results, which another machine repeats.
+
+reports/<name>/timings/ holds these, and no number that a result depends on.
+"""
+
+from typing import ClassVar
+
+from ddim.records.base import Count, NotNegative, Record
+
+
+class Timing(Record):
+    """The wall time of a training, or of sampling a cell."""
+
+    KIND: ClassVar[str] = "timing"
+
+    seconds: NotNegative  # of all processes together, earlier killed runs included
+    images: Count  # sampled images; steps for a training
+    processes: Count
+    device: str
+    date: str  # ISO 8601, UTC, to the second
+    revision: str  # of the code, ddim.runtime.git.revision
+
+    @property
+    def seconds_per_image(self) -> float:
+        """Seconds an image (a step, for a training)."""
+        return self.seconds / self.images

@@ -1,0 +1,36 @@
+"""The weights of the one network, how they were trained or where they were imported from."""
+
+from statistics import fmean
+from typing import ClassVar
+
+from ddim.records.base import Count, NotNegative, Part, Record, Sha256
+
+
+class Recipe(Part):
+    """How the network was trained."""
+
+    steps: Count
+    batch_size: Count
+    lr: NotNegative
+    ema_decay: NotNegative
+    flip: bool
+    precision: str
+
+
+class Training(Record):
+    """What the stage `train` wrote: reports/<name>/train.json."""
+
+    KIND: ClassVar[str] = "training"
+
+    source: str  # "trained here", or the file that was imported
+    parameters: Count
+    seed: Count
+    recipe: Recipe | None  # None: imported
+    sha256: dict[str, Sha256]  # of the weights, by kind: ema, raw; only one kind is ever imported
+    loss: tuple[tuple[int, float], ...]  # (step, training loss)
+
+    @property
+    def last_loss(self) -> float | None:
+        """Mean of the last tenth of the logged losses: one of them alone is mostly noise."""
+        last = self.loss[-max(1, len(self.loss) // 10) :]
+        return fmean(value for _, value in last) if last else None
