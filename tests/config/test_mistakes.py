@@ -78,7 +78,7 @@ def test_a_value_that_is_refused_names_its_key(override: str, message: str) -> N
         ("+cell.colour=1", "cell.colour is no setting; cell has steps, eta, seed"),
         ("cell={colour: 1}", "cell.colour is no setting; cell has steps, eta, seed"),
         ("+cell={colour: 1}", "cell.colour is no setting; cell has steps, eta, seed"),
-        ("solvers.rows.Heun.schedule=x", "solvers.rows.Heun.schedule is no setting"),
+        ("analysis.solvers.rows.Heun.schedule=x", "analysis.solvers.rows.Heun.schedule is no "),
         ("~train", "train cannot be removed: every setting has a value"),
         ("~train.steps", "train.steps cannot be removed: every setting has a value"),
         (
@@ -102,12 +102,16 @@ def test_an_unknown_key_or_choice_is_one_line_with_the_nearest(override: str, me
         ("sample.n_at", "sample.num_images_at"),
         ("sample.shard", "sample.shard_size"),
         ("reconstruct.n", "reconstruct.num_images"),
-        ("solvers.n", "solvers.num_images"),
+        ("solvers.n", "analysis.solvers.num_images"),
+        ("solvers.steps", "analysis.solvers.steps"),
+        ("solvers", "analysis/solvers"),
+        ("analysis.draws", "analysis.invert.draws"),
+        ("lecture.draws", "analysis.invert.draws"),
         ("lecture", "analysis"),
         ("lecture.n", "analysis.num_images"),
         ("lecture.shown", "analysis.num_shown"),
-        ("lecture.simulations", "analysis.num_simulations"),
-        ("lecture.ode_steps", "analysis.ode_steps"),
+        ("lecture.simulations", "analysis.family.num_simulations"),
+        ("lecture.ode_steps", "analysis.ode.steps"),
     ],
 )
 @pytest.mark.parametrize("plus", ["", "+"])
@@ -130,7 +134,7 @@ def test_entries_of_an_open_mapping_need_no_plus(override: str) -> None:
 def test_one_entry_is_added_to_an_open_mapping_or_removed_from_it() -> None:
     cfg = checked(params.from_conf(["sampler.options.algorithm_type=sde-dpmsolver++"]))
     assert cfg.sampler.options == {"algorithm_type": "sde-dpmsolver++"}
-    assert "PNDM" not in checked(params.from_conf(["~solvers.rows.PNDM"])).solvers.rows
+    assert "PNDM" not in checked(params.from_conf(["~analysis.solvers.rows.PNDM"])).analysis.solvers.rows
 
 
 def test_an_old_key_in_params_yaml_names_the_file_and_the_new_key(

@@ -28,12 +28,12 @@ TINY = [
     "analysis.num_images=8",
     "analysis.num_shown=2",
     "analysis.steps=4",
-    "analysis.points=3",
-    "analysis.per_class=2",
-    "analysis.num_simulations=200",
-    "analysis.ode_steps=[2,4,8]",
-    "solvers=none",
-    "solvers.steps=[2]",
+    "analysis.interpolate.points=3",
+    "analysis.edit.per_class=2",
+    "analysis.family.num_simulations=200",
+    "analysis.ode.steps=[2,4,8]",
+    "analysis/solvers=none",
+    "analysis.solvers.steps=[2]",
 ]
 
 

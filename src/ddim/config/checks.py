@@ -165,27 +165,55 @@ def check_reconstruct(reconstruct: "schema.Reconstruct") -> None:
 
 
 def check_analysis(analysis: "schema.Analysis") -> None:
-    """The settings analysis.*."""
+    """The settings analysis.* of all sections together."""
     unknown = sorted(set(analysis.sections) - set(SECTIONS))
     _require(not unknown, "analysis.sections", f"among {SECTIONS}", unknown)
-    _positive("analysis", analysis, "num_shown", "steps", "per_class", "num_simulations")
-    for name, least in (("num_images", 2), ("draws", 2), ("points", 3)):
-        value = getattr(analysis, name)
-        _require(value >= least, f"analysis.{name}", f"at least {least}", value)
-    ok = len(analysis.strengths) > 0 and min(analysis.strengths) >= 0
-    _require(ok, "analysis.strengths", "a list of numbers, 0 or more", analysis.strengths)
-    ok = len(analysis.eta) > 0 and all(0 < eta <= 1 for eta in analysis.eta)
-    _require(ok, "analysis.eta", "a list of numbers in (0, 1]: J_sigma has no sigma = 0", analysis.eta)
-    rising = all(a < b for a, b in pairwise(analysis.ode_steps))
-    ok = len(analysis.ode_steps) >= 3 and analysis.ode_steps[0] > 0 and rising
-    _require(ok, "analysis.ode_steps", "a rising list of at least 3 numbers", analysis.ode_steps)
+    ok = analysis.section is None or analysis.section in SECTIONS
+    _require(ok, "analysis.section", f"null or one of {SECTIONS}", analysis.section)
+    _positive("analysis", analysis, "num_shown", "steps")
+    _require(analysis.num_images >= 2, "analysis.num_images", "at least 2", analysis.num_images)
+
+
+def check_invert(invert: "schema.Invert") -> None:
+    """The settings analysis.invert.*."""
+    _require(invert.draws >= 2, "analysis.invert.draws", "at least 2", invert.draws)
+
+
+def check_interpolate(interpolate: "schema.Interpolate") -> None:
+    """The settings analysis.interpolate.*."""
+    points = interpolate.points
+    _require(points >= 3, "analysis.interpolate.points", "at least 3", points)
+
+
+def check_edit(edit: "schema.Edit") -> None:
+    """The settings analysis.edit.*."""
+    _positive("analysis.edit", edit, "per_class")
+    ok = len(edit.strengths) > 0 and min(edit.strengths) >= 0
+    accepts = "a list of numbers, 0 or more"
+    _require(ok, "analysis.edit.strengths", accepts, edit.strengths)
+
+
+def check_family(family: "schema.Family") -> None:
+    """The settings analysis.family.*."""
+    _positive("analysis.family", family, "num_simulations")
+    ok = len(family.eta) > 0 and all(0 < eta <= 1 for eta in family.eta)
+    accepts = "a list of numbers in (0, 1]: J_sigma has no sigma = 0"
+    _require(ok, "analysis.family.eta", accepts, family.eta)
+
+
+def check_ode(ode: "schema.Ode") -> None:
+    """The settings analysis.ode.*."""
+    rising = all(a < b for a, b in pairwise(ode.steps))
+    ok = len(ode.steps) >= 3 and ode.steps[0] > 0 and rising
+    _require(ok, "analysis.ode.steps", "a rising list of at least 3 numbers", ode.steps)
 
 
 def check_solvers(solvers: "schema.Solvers") -> None:
-    """The settings solvers.*."""
-    _require(solvers.num_images >= 2, "solvers.num_images", "at least 2", solvers.num_images)
+    """The settings analysis.solvers.*."""
+    key = "analysis.solvers"
+    _require(solvers.num_images >= 2, f"{key}.num_images", "at least 2", solvers.num_images)
     ok = len(solvers.steps) > 0 and min(solvers.steps) > 0
-    _require(ok, "solvers.steps", "a list of integers greater than 0", solvers.steps)
+    _require(ok, f"{key}.steps", "a list of integers greater than 0", solvers.steps)
 
 
 def check_config(cfg: "schema.Config") -> None:
@@ -211,7 +239,7 @@ def _check_numbers_of_steps(cfg: "schema.Config") -> None:
         ("sweep.steps", cfg.sweep.steps),
         ("reconstruct.steps", cfg.reconstruct.steps),
         ("analysis.steps", [cfg.analysis.steps]),
-        ("analysis.ode_steps", cfg.analysis.ode_steps),
-        ("solvers.steps", cfg.solvers.steps),
+        ("analysis.ode.steps", cfg.analysis.ode.steps),
+        ("analysis.solvers.steps", cfg.analysis.solvers.steps),
     ):
         _require(max(steps) <= T, key, f"at most diffusion.T = {T}", max(steps))

@@ -39,7 +39,7 @@ def from_conf(overrides: Sequence[str]) -> DictConfig:
     if checked(cfg).sampler.scheduler is not None:
         raise ValueError(
             "sampler.scheduler is for cells that are run by hand (python -m ddim.stages.sample "
-            "sampler=diffusers sampler.scheduler=...); the pipeline's table is solvers.rows"
+            "sampler=diffusers sampler.scheduler=...); the pipeline's table is analysis.solvers.rows"
         )
     OmegaConf.resolve(cfg)
     return cfg
@@ -96,7 +96,7 @@ def check() -> None:
 def changes(overrides: Sequence[str], cfg: Config) -> list[str] | None:
     """What to add to `overrides` for conf/ to give `cfg`, one key=value each.
 
-    None where `cfg` has other keys (rows of solvers, say): that takes a file in conf/.
+    None where `cfg` has other keys (rows of analysis.solvers, say): that takes a file in conf/.
     """
     have, want = _plain(from_conf(overrides)), flat(as_dict(cfg))
     if have.keys() != want.keys():

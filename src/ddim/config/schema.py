@@ -13,7 +13,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from ddim.config import checks
 from ddim.runtime import overrides
-from ddim.runtime.overrides import renamed
+from ddim.runtime.overrides import moved, renamed
 
 
 class Accelerator(StrEnum):
@@ -224,23 +224,61 @@ class Reconstruct:
 
 
 @dataclass
-class Analysis:
-    """Which sections of the analysis run, and how much each of them measures."""
+class NoSettings:
+    """A section of the analysis that has no settings of its own."""
 
-    sections: list[str] = MISSING  # of the report; each is a stage of this name
-    num_images: int = renamed("n")  # held-out images behind every average
-    num_shown: int = renamed("shown")  # images in every picture
-    steps: int = MISSING  # S of encoding, decoding, paths and interpolations
-    draws: int = MISSING  # invert: encodings of one and the same image
-    points: int = MISSING  # interpolate: images from one end to the other, ends included
-    per_class: int = MISSING  # edit: training images encoded for each class's mean
-    strengths: list[float] = MISSING  # edit: multiples of the direction between two means
-    num_simulations: int = renamed("simulations")  # family: simulated pixels behind each marginal
-    eta: list[float] = MISSING  # family: the members whose J_sigma is computed
-    ode_steps: list[int] = MISSING  # ode: the numbers of steps compared with the longest
+
+@dataclass
+class Invert:
+    """Encoding one image again and again."""
+
+    draws: int = moved("analysis.draws")  # encodings of one and the same image
 
     def __post_init__(self) -> None:
-        checks.check_analysis(self)
+        checks.check_invert(self)
+
+
+@dataclass
+class Interpolate:
+    """From one latent to another."""
+
+    points: int = moved("analysis.points")  # images from one end to the other, ends included
+
+    def __post_init__(self) -> None:
+        checks.check_interpolate(self)
+
+
+@dataclass
+class Edit:
+    """Moving latents from one class's mean towards another's."""
+
+    per_class: int = moved("analysis.per_class")  # training images encoded for each class's mean
+    strengths: list[float] = moved("analysis.strengths")  # multiples of the direction
+
+    def __post_init__(self) -> None:
+        checks.check_edit(self)
+
+
+@dataclass
+class Family:
+    """The family q_sigma: same marginals, same objective."""
+
+    # Simulated pixels behind each marginal.
+    num_simulations: int = moved("analysis.num_simulations", "analysis.simulations")
+    eta: list[float] = moved("analysis.eta")  # the members whose J_sigma is computed
+
+    def __post_init__(self) -> None:
+        checks.check_family(self)
+
+
+@dataclass
+class Ode:
+    """The order of the deterministic sampler as an ODE solver."""
+
+    steps: list[int] = moved("analysis.ode_steps")  # the longest is the reference solution
+
+    def __post_init__(self) -> None:
+        checks.check_ode(self)
 
 
 @dataclass
@@ -261,6 +299,32 @@ class Solvers:
 
     def __post_init__(self) -> None:
         checks.check_solvers(self)
+
+
+@dataclass
+class Analysis:
+    """Which sections of the analysis run, and how much each of them measures.
+
+    A section's own settings are under its name: an edit there runs that section alone again.
+    """
+
+    sections: list[str] = MISSING
+    num_images: int = renamed("n")  # held-out images behind every average
+    num_shown: int = renamed("shown")  # images in every picture
+    steps: int = MISSING  # S of encoding, decoding, paths and interpolations
+    section: str | None = None  # the one that the stage `analysis` measures; null: all of them
+    speed: NoSettings = field(default_factory=NoSettings)
+    invert: Invert = MISSING
+    consistency: NoSettings = field(default_factory=NoSettings)
+    path: NoSettings = field(default_factory=NoSettings)
+    interpolate: Interpolate = MISSING
+    edit: Edit = MISSING
+    family: Family = MISSING
+    ode: Ode = MISSING
+    solvers: Solvers = moved("solvers")
+
+    def __post_init__(self) -> None:
+        checks.check_analysis(self)
 
 
 @dataclass
@@ -293,7 +357,6 @@ class Config:
     evaluate: Evaluate = MISSING
     reconstruct: Reconstruct = MISSING
     analysis: Analysis = renamed("lecture")
-    solvers: Solvers = MISSING
     logger: Logger = MISSING
 
     def __post_init__(self) -> None:

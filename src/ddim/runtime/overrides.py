@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 SCHEMA = "ddim_schema"  # Hydra's name of the dataclass of the whole configuration
 _OLD_NAME = "renamed from"
+_OLD_KEYS = "moved from"
 
 
 # --- what there is -------------------------------------------------------------------------------
@@ -34,6 +35,11 @@ def renamed(old: str, **options: Any) -> Any:
     """
     default = {} if "default_factory" in options else {"default": MISSING}
     return field(metadata={_OLD_NAME: old}, **(default | options))
+
+
+def moved(*old_keys: str, **options: Any) -> Any:
+    """As `renamed`, of a field that lay elsewhere: `old_keys` are dotted and whole."""
+    return field(metadata={_OLD_KEYS: old_keys}, **({"default": MISSING} | options))
 
 
 def registered() -> Any:
@@ -115,7 +121,9 @@ def _for_hydra(argument: str, groups: set[str]) -> str:
 def unknown(key: str, schema: Any, groups: set[str] | None = None) -> str:
     """One line about a key that `schema` does not declare: its new name, or the nearest."""
     if current := _current_name(key, schema):
-        return f"{key} is called {current} now"
+        group = current.replace(".", "/")
+        name = group if group in (groups or ()) else current  # a choice of files, or a setting
+        return f"{key} is called {name} now"
     declared, section = keys(schema), key.rpartition(".")[0]
     near = difflib.get_close_matches(key, [*declared, *(groups or ())], n=1)
     if near and near[0] != section:
@@ -127,18 +135,41 @@ def unknown(key: str, schema: Any, groups: set[str] | None = None) -> str:
 
 
 def _current_name(key: str, schema: Any) -> str | None:
-    """What the renamed `key` is called now; None if no part of it was ever a name."""
-    found, kind = [], schema
+    """What the renamed or moved `key` is called now; None if no part of it was ever a name."""
+    new_keys = _moved(schema)
+    found: list[str] = []
     for part in key.split("."):
-        if not is_dataclass(kind):
-            return None
-        names = {f.metadata.get(_OLD_NAME, f.name): f.name for f in fields(kind)}
-        name = part if part in _hints(kind) else names.get(part)
-        if name is None:
-            return None
-        found.append(name)
-        kind = _hints(kind)[name]
-    return ".".join(found)
+        if new_key := new_keys.get(".".join([*found, part])):
+            found = new_key.split(".")
+            continue
+        kind = _kind(found, schema)
+        names = (
+            {f.metadata[_OLD_NAME]: f.name for f in fields(kind) if _OLD_NAME in f.metadata}
+            if is_dataclass(kind)
+            else {}
+        )
+        found.append(names.get(part, part))
+    current = ".".join(found)
+    return current if current != key and not _locate(current, schema).rest else None
+
+
+def _moved(schema: Any, prefix: str = "") -> dict[str, str]:
+    """{old key: new key} of every field that was declared with `moved`."""
+    found: dict[str, str] = {}
+    for f in fields(schema):
+        found |= dict.fromkeys(f.metadata.get(_OLD_KEYS, ()), prefix + f.name)
+        kind = _hints(schema)[f.name]
+        if is_dataclass(kind):
+            found |= _moved(kind, f"{prefix}{f.name}.")
+    return found
+
+
+def _kind(parts: Sequence[str], schema: Any) -> Any:
+    """The type of the setting that `parts` lead to; None where they lead nowhere."""
+    kind = schema
+    for part in parts:
+        kind = _hints(kind).get(part) if is_dataclass(kind) else None
+    return kind
 
 
 def explain(error: BaseException) -> str:
