@@ -1,7 +1,8 @@
 """conf/ -> params.yaml, and the guard that refuses a params.yaml that conf/ no longer gives.
 
     python -m ddim.compose [overrides]    compose conf/config.yaml, check it, write params.yaml
-    python -m ddim.compose --check        fail, with the differing keys, if params.yaml is stale
+    python -m ddim.compose --check        fail, with the differing keys, if params.yaml is stale;
+                                          record the configuration in reports/<name>/
 
 DVC reads only params.yaml; without the guard an edit in conf/ would silently change nothing.
 """
@@ -77,28 +78,30 @@ def _difference(key: str, have: dict[str, Any], want: dict[str, Any]) -> str:
     return f"{key}: params.yaml has {ours}, conf/ gives {theirs}"
 
 
-def check() -> None:
+def check() -> tuple[Config, list[str] | None]:
     """Raise ValueError if params.yaml is stale; otherwise write the constant out/config.ok.
 
     One that DVC composed (`dvc exp run -S`) may differ from conf/; it must only be valid.
+
+    Returns the configuration and the overrides under which conf/ gives it, None if none do.
     """
     lines, ours = differences()
-    if not ours:
-        read([])
-    for line in lines:
+    for line in lines if ours else ():
         print(line, file=sys.stderr)
     if lines and ours:
         command = f"python -m ddim.compose {shlex.join(_recorded_overrides())}".rstrip()
         raise ValueError(f"params.yaml is out of date with conf/, as listed: run `{command}`")
+    cfg = read([])
     write_text(OK, "ok\n")
+    return cfg, _recorded_overrides() if ours else changes(cfg)
 
 
-def changes(overrides: Sequence[str], cfg: Config) -> list[str] | None:
-    """What to add to `overrides` for conf/ to give `cfg`, one key=value each.
+def changes(cfg: Config) -> list[str] | None:
+    """The overrides, one key=value each, under which conf/ gives `cfg`.
 
-    None where `cfg` has other keys (rows of analysis.solvers, say): that takes a file in conf/.
+    None where `cfg` has other keys than conf/ (rows of analysis.solvers, say): that takes a file.
     """
-    have, want = _plain(from_conf(overrides)), flat(as_dict(cfg))
+    have, want = _plain(from_conf([])), flat(as_dict(cfg))
     if have.keys() != want.keys():
         return None
     return [f"{key}={json.dumps(want[key])}" for key in want if have[key] != want[key]]
@@ -127,8 +130,3 @@ def _recorded_overrides() -> list[str]:
 def _plain(node: Any) -> dict[str, Any]:
     """The values of a composed configuration, by their dotted keys."""
     return flat(OmegaConf.to_container(node, enum_to_str=True))
-
-
-def main(arguments: Sequence[str]) -> None:
-    """The command line of `python -m ddim.compose`."""
-    check() if list(arguments) == ["--check"] else write(arguments)

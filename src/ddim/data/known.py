@@ -39,7 +39,7 @@ def digits(data: Data) -> Source:
         description="scikit-learn's digits: 1,797 scans, 8x8, grey",
         train=Images(len(train), images[train], labels[train]),
         test=Images(len(test), images[test], labels[test]),
-        words={
+        preprocessing={
             "split": split,
             "crop": "none",
             "resize": "none",
@@ -67,7 +67,7 @@ def mnist(data: Data) -> Source:
         description="MNIST: handwritten digits, 28x28, grey",
         train=images(train=True),
         test=images(train=False),
-        words={
+        preprocessing={
             "split": "the set's own",
             "crop": "none",
             "resize": f"none; padded with {pad} black pixels on each side" if pad else "none",
@@ -115,7 +115,7 @@ def celeba(data: Data) -> Source:
         description="CelebA: aligned faces, RGB",
         train=images("train"),
         test=images("test"),
-        words={
+        preprocessing={
             "split": "the set's own; its validation part is not used",
             "crop": "128x128 around (x, y) = (89, 121), before the resize",
             "resize": f"to {data.image_size}, Pillow bilinear with antialiasing",

@@ -1,24 +1,24 @@
-"""From a data set as people have it to the prepared folder of ddim.records.arrays.
+"""From a data set as people have it to the prepared folder of ddim.records.prepared.
 
-source      what a data set is: two splits, not read yet, and words about them
-standard    digits, MNIST, CIFAR-10, CelebA, LSUN
-folder      a folder or zip of images
-pictures    one image file -> uint8 [C,H,W]: orientation, alpha, depth, crop, resize
+known          digits, MNIST, CIFAR-10, CelebA, LSUN
+image_folder   a folder or zip of images
+source         what a data set is: two splits, not read yet, and their preprocessing in words
+decode         one image file -> uint8 [C,H,W]: orientation, alpha, depth, crop, resize
+arrays         .npy files, row by row
 """
 
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ddim.config.schema import Data
+from ddim.data.arrays import write_array
 from ddim.data.image_folder import image_folder
 from ddim.data.known import celeba, cifar10, digits, lsun_bedroom, lsun_church, mnist
 from ddim.data.source import Images, Source
-from ddim.records.arrays import ABOUT, write_array
-from ddim.runtime.files import write_json
+from ddim.records.prepared import FILE, ArrayFile, PreparedData, Preprocessing
 from ddim.runtime.progress import track
 
 SOURCES: dict[str, Callable[[Data], Source]] = {
@@ -32,12 +32,10 @@ SOURCES: dict[str, Callable[[Data], Source]] = {
 }
 
 
-def prepare(data: Data, out: Path) -> dict[str, Any]:
-    """Write the prepared folder `out` (see ddim.records.arrays) of the configured set.
+def prepare(data: Data, out: Path) -> PreparedData:
+    """Write the prepared folder `out` (see ddim.records.prepared) of the configured set.
 
-    Returns the content of about.json: name, description, note, image_size, channels, train_n,
-    test_n, train_sha256, classes, how it was split, cropped and resized (in words), and files
-    (the dtype, shape, bytes and sha256 of each).
+    Returns its record.
     The memory needed does not grow with the set, except for sets that come as one array anyway
     (digits, MNIST, CIFAR-10).
 
@@ -51,30 +49,30 @@ def prepare(data: Data, out: Path) -> dict[str, Any]:
     shape = (data.channels, data.image_size, data.image_size)
     _check_space(out, sum(images.n for images in splits.values()) * int(np.prod(shape)))
     _discard(out)
-    files: dict[str, Any] = {}
+    files: dict[str, ArrayFile] = {}
     for split, images in splits.items():
         files |= _write(out, split, images, shape)
-    about = {
-        "name": data.name,
-        "description": source.description,
-        "note": data.note,
-        "image_size": data.image_size,
-        "channels": data.channels,
-        "train_n": source.train.n,
-        "test_n": source.test.n,
-        "train_sha256": files["train.npy"]["sha256"],
-        "classes": source.classes,
-        **source.words,
-        "files": files,
-    }
-    write_json(out / ABOUT, about)
-    return about
+    record = PreparedData(
+        name=data.name,
+        description=source.description,
+        note=data.note,
+        image_size=data.image_size,
+        channels=data.channels,
+        train_n=source.train.n,
+        test_n=source.test.n,
+        train_sha256=files["train.npy"].sha256,
+        classes=None if source.classes is None else tuple(source.classes),
+        preprocessing=Preprocessing(**source.preprocessing),
+        files=files,
+    )
+    record.write(out / FILE)
+    return record
 
 
-def _write(out: Path, split: str, images: Images, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Write one split; returns what about.json records of each file."""
+def _write(out: Path, split: str, images: Images, shape: tuple[int, ...]) -> dict[str, ArrayFile]:
+    """Write one split; returns what the record says of each file."""
     name = f"{split}.npy"
-    rows = _shown(images, f"{split} images")
+    rows = _with_progress(images, f"{split} images")
     files = {name: write_array(out / name, (images.n, *shape), np.uint8, rows)}
     if images.labels is not None:
         labels = images.labels.astype(np.int64)
@@ -83,7 +81,7 @@ def _write(out: Path, split: str, images: Images, shape: tuple[int, ...]) -> dic
     return files
 
 
-def _shown(images: Images, label: str) -> Iterator[np.ndarray]:
+def _with_progress(images: Images, label: str) -> Iterator[np.ndarray]:
     with track(images.n, label) as advance:
         for row in images.rows:
             yield row
@@ -91,8 +89,8 @@ def _shown(images: Images, label: str) -> Iterator[np.ndarray]:
 
 
 def _discard(out: Path) -> None:
-    """Remove an earlier set, about.json first: without it a mixture is never taken for whole."""
-    (out / ABOUT).unlink(missing_ok=True)
+    """Remove an earlier set, the record first: without it a mixture never counts as finished."""
+    (out / FILE).unlink(missing_ok=True)
     for path in out.glob("*.npy"):
         path.unlink()
 

@@ -26,12 +26,12 @@ class Images:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set, ready to be written. `words` says how it was split, cropped and resized."""
+    """A data set, ready to be written. `preprocessing`: ddim.records.prepared.Preprocessing."""
 
     description: str
     train: Images
     test: Images
-    words: dict[str, str]
+    preprocessing: dict[str, str]
     classes: list[str] | None = None
 
 

@@ -6,7 +6,7 @@ Owns the extractor's interface, the choice by configuration, and the one loop ov
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,11 +21,13 @@ from ddim.evaluation.classifier import (
     train_classifier,
 )
 from ddim.evaluation.inception import Inception
-from ddim.records.arrays import Split, load
-from ddim.runtime.files import read_json, sha256, write_json
+from ddim.records.features import ClassifierTraining, FeatureSpace
+from ddim.records.prepared import Split, load
+from ddim.runtime.files import sha256
 from ddim.runtime.progress import track
 
-CLASSIFIER_FILE, METADATA_FILE = "classifier.safetensors", "about.json"
+CLASSIFIER_FILE, RECORD_FILE = "classifier.safetensors", "about.json"
+MADE_BY = "dvc repro --force features"
 
 
 class Extractor(Protocol):
@@ -43,62 +45,58 @@ class Extractor(Protocol):
 
 def prepare(
     features: Features, data: Path, folder: Path, *, seed: int, device: torch.device | str
-) -> dict[str, Any]:
+) -> FeatureSpace:
     """Train the configured classifier, or check that the configured Inception can be loaded.
 
     Args:
-        data: folder of the prepared images, see ddim.records.arrays.
-        folder: receives the classifier, if that is the choice, and the metadata as about.json.
+        data: folder of the prepared images, see ddim.records.prepared.
+        folder: receives the classifier, if that is the choice, and the record as about.json.
         seed: of the classifier's training.
-
-    Returns:
-        the metadata: name, description, dim, sha256 of the weights, test_accuracy (a share of the
-        held-out images; None for Inception), and how a classifier was trained.
 
     Raises:
         ValueError: the classifier is asked for and the data has no labels.
         FileNotFoundError: Inception's weights cannot be had.
     """
     if features.is_inception:
-        metadata = _inception_metadata(Inception(features.weights))
+        record = _describe_inception(features.name, Inception(features.weights))
     else:
         recipe = ClassifierRecipe(
             dim=features.dim, epochs=features.epochs, batch_size=features.batch_size, seed=seed
         )
-        metadata = _train_classifier(recipe, data, folder / CLASSIFIER_FILE, device)
-    metadata = {"name": features.name, **metadata}
-    write_json(folder / METADATA_FILE, metadata)
-    return metadata
+        record = _train_classifier(features.name, recipe, data, folder / CLASSIFIER_FILE, device)
+    record.write(folder / RECORD_FILE)
+    return record
 
 
-def _inception_metadata(network: Inception) -> dict[str, Any]:
-    return {
-        "description": "2,048 features of torch-fidelity's Inception (TensorFlow's FID weights)",
-        "dim": network.num_features,
-        "sha256": network.sha256,
-        "test_accuracy": None,
-    }
+def _describe_inception(name: str, network: Inception) -> FeatureSpace:
+    return FeatureSpace(
+        name=name,
+        description="2,048 features of torch-fidelity's Inception (TensorFlow's FID weights)",
+        dim=network.num_features,
+        sha256=network.sha256,
+    )
 
 
 def _train_classifier(
-    recipe: ClassifierRecipe, data: Path, path: Path, device: torch.device | str
-) -> dict[str, Any]:
-    """Train the classifier on the training split, save it at `path` and return its metadata."""
+    name: str, recipe: ClassifierRecipe, data: Path, path: Path, device: torch.device | str
+) -> FeatureSpace:
+    """Train the classifier on the training split and save it at `path`."""
     train, test = load(data, "train"), load(data, "test")
     with track(recipe.epochs * len(train.images), "classifier") as advance:
         classifier = train_classifier(
             train.images, train.labels, recipe, device=device, progress=advance
         )
     save_classifier(path, classifier)
-    return {
-        "description": f"{recipe.dim} features of a classifier trained here on the same data",
-        "dim": recipe.dim,
-        "test_accuracy": accuracy(classifier, test, batch_size=recipe.batch_size, device=device),
-        "epochs": recipe.epochs,
-        "train_n": len(train.images),
-        "seed": recipe.seed,
-        "sha256": sha256(path),
-    }
+    return FeatureSpace(
+        name=name,
+        description=f"{recipe.dim} features of a classifier trained here on the same data",
+        dim=recipe.dim,
+        sha256=sha256(path),
+        test_accuracy=accuracy(classifier, test, batch_size=recipe.batch_size, device=device),
+        training=ClassifierTraining(
+            epochs=recipe.epochs, train_n=len(train.images), seed=recipe.seed
+        ),
+    )
 
 
 def load_extractor(
@@ -110,7 +108,7 @@ def load_extractor(
     """
     if features.is_inception:
         network = Inception(features.weights)
-        if network.sha256 != read_json(folder / METADATA_FILE)["sha256"]:
+        if network.sha256 != FeatureSpace.read(folder / RECORD_FILE, MADE_BY).sha256:
             raise ValueError(
                 f"features.weights={features.weights} is not the file that the reference was "
                 "measured with: run the stages features and reference again"

@@ -1,7 +1,6 @@
 """All numbers of a cell: images -> features -> FID, KID, precision, recall, Inception score."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,27 +13,10 @@ from ddim.evaluation.features import Extractor, extract, logits
 from ddim.evaluation.inception_score import inception_score
 from ddim.evaluation.precision_recall import MAX_IMAGES
 from ddim.evaluation.reference import Reference
+from ddim.records.cell import Measured
 from ddim.runtime.files import scratch
 
 INTERVAL = "95 %, delta method over the generated images, reference held fixed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """The numbers of one cell."""
-
-    n_generated: int
-    n_reference: int
-    fid: float
-    fid_interval: tuple[float, float]
-    kid: float
-    kid_interval: tuple[float, float]
-    precision: float
-    recall: float
-    n_paired: tuple[int, int]  # images, generated and reference, behind precision and recall
-    inception_score: float | None  # None where the features are not Inception's
-    engine: str  # who computed them, evaluate.engine
-    interval: str  # what the intervals are
 
 
 class CellEvaluator:

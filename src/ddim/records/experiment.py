@@ -23,7 +23,14 @@ class Experiment(Record):
     @property
     def cfg(self) -> Config:
         """The configuration, typed. Raises ValueError for one of another version of ddim."""
-        merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(self.config))
+        merged = OmegaConf.merge(OmegaConf.structured(Config), _whole_number_keys(self.config))
         found = overrides.to_object(merged)  # type: ignore[arg-type]
         assert isinstance(found, Config)
         return found
+
+
+def _whole_number_keys(node: Any) -> Any:
+    """`node` with the keys of sample.num_images_at as numbers, which they cannot be in JSON."""
+    if not isinstance(node, dict):
+        return node
+    return {int(k) if k.isdigit() else k: _whole_number_keys(v) for k, v in node.items()}

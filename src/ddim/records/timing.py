@@ -3,9 +3,12 @@
 reports/<name>/timings/ holds these, and no number that a result depends on.
 """
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
+from ddim.config.schema import Trainer
 from ddim.records.base import Count, NotNegative, Record
+from ddim.runtime import git
 
 
 class Timing(Record):
@@ -19,6 +22,20 @@ class Timing(Record):
     device: str
     date: str  # ISO 8601, UTC, to the second
     revision: str  # of the code, ddim.runtime.git.revision
+
+    @classmethod
+    def of(cls, trainer: Trainer, seconds: float, images: int) -> "Timing":
+        """Of what has just ended on the configured device. Imports torch."""
+        from ddim.runtime.device import describe, torch_device
+
+        return cls(
+            seconds=round(seconds, 3),
+            images=images,
+            processes=trainer.devices * trainer.num_nodes,
+            device=describe(torch_device(trainer.accelerator)),
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            revision=git.revision(),
+        )
 
     @property
     def seconds_per_image(self) -> float:

@@ -6,12 +6,12 @@ from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
-    """Prepare both splits and say what there is."""
+    """Prepare both splits and print what there is."""
     from ddim.data.prepare import prepare
 
-    about = prepare(cfg.data, paths.data(cfg))
-    print(f"{cfg.data.name}: {about['train_n']} training and {about['test_n']} held-out images")
-    if left_out := about.get("left_out"):
+    record = prepare(cfg.data, paths.data(cfg))
+    print(f"{cfg.data.name}: {record.train_n} training and {record.test_n} held-out images")
+    if left_out := record.preprocessing.left_out:
         print(f"left out of data.root={cfg.data.root}: {left_out}")
 
 

@@ -15,10 +15,10 @@ def run(cfg: Config) -> None:
 
     device = torch_device(cfg.trainer.accelerator)
     data, folder = paths.data(cfg), paths.features(cfg)
-    metadata = prepare(cfg.features, data, folder, seed=cfg.seed, device=device)
-    accuracy = metadata["test_accuracy"]
+    space = prepare(cfg.features, data, folder, seed=cfg.seed, device=device)
+    accuracy = space.test_accuracy
     suffix = "" if accuracy is None else f", {accuracy:.1%} right on the held-out images"
-    print(metadata["description"] + suffix)
+    print(space.description + suffix)
 
 
 if __name__ == "__main__":

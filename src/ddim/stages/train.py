@@ -5,64 +5,39 @@ only the one set that train.import_weights names.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ddim.config import paths
 from ddim.config.schema import Config, as_dict
-from ddim.records import fingerprints
-from ddim.runtime import files, git
 from ddim.runtime.cli import stage
+
+if TYPE_CHECKING:
+    from ddim.training.fit import TrainingSetup
+    from ddim.unet import UNet
 
 
 def run(cfg: Config) -> None:
-    """Export the weights and report how they came about."""
+    """Export the weights and record how they came about."""
     if cfg.train.import_from is not None:
-        _write_report(cfg, _import(cfg))
+        _import(cfg)
         return
-    network = _network(cfg)
-    work = _train(cfg, network)
-
     from ddim.runtime.lightning import is_global_zero
+    from ddim.training.run import new_network
 
+    network = new_network(cfg)
+    setup = _train(cfg, network)
     if is_global_zero():
-        _write_report(cfg, _export_trained(cfg, network, work))
+        _export(cfg, network, setup)
 
 
-def _write_report(cfg: Config, report: dict[str, Any]) -> None:
-    for path in sorted(paths.weights(cfg).glob("*.safetensors")):
-        report[f"{path.stem}_sha256"] = files.sha256(path)
-    report |= {"seed": cfg.seed, "revision": git.revision()}
-    files.write_json(paths.reports(cfg) / "train.json", report)
-
-
-def _network(cfg: Config) -> Any:
-    """The configured U-Net, its initial weights a function of the seed."""
-    import torch
-
-    from ddim.unet import UNet
-
-    torch.manual_seed(cfg.seed)
-    return UNet(**cfg.network)
-
-
-def _train(cfg: Config, network: Any) -> Path:
-    """Train `network`; the folder that holds the result."""
-    from ddim import schedule
-    from ddim.records.arrays import load
+def _train(cfg: Config, network: "UNet") -> "TrainingSetup":
+    """Train `network` and show how it goes."""
+    from ddim.records.prepared import load
     from ddim.tracking.callbacks import training_callbacks
     from ddim.tracking.run import training_run
-    from ddim.training.fit import TrainingSetup, fit
+    from ddim.training.run import train
 
-    about = files.read_json(paths.data(cfg) / "about.json")
-    key = fingerprints.training_key(cfg, about["files"]["train.npy"]["sha256"])
-    setup = TrainingSetup(
-        alpha_bar=schedule.alpha_bar(**vars(cfg.diffusion)),
-        train=cfg.train,
-        trainer=cfg.trainer,
-        flip=cfg.data.flip,
-        seed=cfg.seed,
-        work=paths.WORK / f"train-{key}",
-    )
+    images, held_out = (load(paths.data(cfg), split).images for split in ("train", "test"))
     with training_run(
         cfg.logger,
         name="train",
@@ -70,44 +45,24 @@ def _train(cfg: Config, network: Any) -> Path:
         folder=paths.out(cfg),
         config=as_dict(cfg),
     ) as logger:
-        fit(
-            network,
-            load(paths.data(cfg), "train").images,
-            setup,
-            held_out=load(paths.data(cfg), "test").images,
-            logger=logger,
-            callbacks=training_callbacks(cfg, logging=logger is not None),
-        )
-    return setup.work
+        callbacks = training_callbacks(cfg, logging=logger is not None)
+        return train(cfg, network, images, held_out, logger=logger, callbacks=callbacks)
 
 
-def _export_trained(cfg: Config, network: Any, work: Path) -> dict[str, Any]:
-    """Both weight sets of the finished training in `work`, exported through `network`."""
-    from ddim.runtime.device import torch_device
-    from ddim.training.fit import load_result
+def _export(cfg: Config, network: "UNet", setup: "TrainingSetup") -> None:
+    from ddim.records.timing import Timing
+    from ddim.training.run import export_trained
 
-    result = load_result(work)
-    for kind, state in (("ema", result.ema), ("raw", result.raw)):
-        network.load_state_dict(state)
-        _export(cfg, network, kind, {"trained_steps": result.steps, "source": "trained here"})
-    return {
-        "source": "trained here",
-        "steps": result.steps,
-        "batch_size": cfg.train.batch_size,
-        "lr": cfg.train.lr,
-        "ema_decay": cfg.train.ema_decay,
-        "flip": cfg.data.flip,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "seconds": round(result.seconds, 1),
-        "loss": result.loss,
-        "precision": cfg.trainer.precision,
-        "device": str(torch_device(cfg.trainer.accelerator)),
-    }
+    training, result = export_trained(cfg, network, setup)
+    training.write(paths.training_record(cfg))
+    timing = Timing.of(cfg.trainer, result.seconds, result.steps)
+    timing.write(paths.timing(cfg, "train"))
 
 
-def _import(cfg: Config) -> dict[str, Any]:
+def _import(cfg: Config) -> None:
     """Published weights, exported under the kind that they are said to be."""
     from ddim.interop.published import import_published
+    from ddim.training.run import export, record
 
     train = cfg.train
     assert train.import_from is not None
@@ -125,17 +80,8 @@ def _import(cfg: Config) -> dict[str, Any]:
         cache=paths.DOWNLOADED_WEIGHTS,
     )
     source = f"imported from {Path(train.import_from).name}"
-    _export(cfg, network, kind, {"trained_steps": None, "source": source})
-    parameters = sum(p.numel() for p in network.parameters())
-    return {"source": source, "weights": kind, "parameters": parameters, "loss": []}
-
-
-def _export(cfg: Config, network: Any, kind: str, info: dict[str, Any]) -> None:
-    from ddim import weights
-
-    path = paths.weights(cfg) / f"{kind}.safetensors"
-    info |= {"data": cfg.data.name, "diffusion": vars(cfg.diffusion), "seed": cfg.seed}
-    weights.save(path, network, kind=kind, info=info)
+    export(cfg, network, kind, {"trained_steps": None, "source": source})
+    record(cfg, network, source, None, ()).write(paths.training_record(cfg))
 
 
 if __name__ == "__main__":
