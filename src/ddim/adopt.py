@@ -1,107 +1,116 @@
-"""Let DVC keep the cells that a multirun made, instead of computing them again.
-
-    python -m ddim.adopt
+"""python -m ddim.adopt: commit the existing outputs of a multirun to DVC, not computed again.
 
 DVC knows only what it ran itself. This looks at every cell of params.yaml's grid and every column
-of Table 2, and has DVC record those that were made by exactly this configuration, this code and
-these weights (their keys, ddim.records.cells, say so); `dvc repro` then takes them as done. It says which
-are left to do.
+of Table 2, and has DVC record those that were computed with exactly this configuration, this code
+and these weights (their fingerprints tell: ddim.records.fingerprints); `dvc repro` then counts them
+as done. It lists which are left to do.
 """
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from ddim.config import params, paths
-from ddim.config.schema import Cell, Config
-from ddim.records import cells
+from ddim.config.schema import Config
+from ddim.records import fingerprints
+from ddim.records.cell import CellKey, Sampled, Weights
+from ddim.records.measured import is_measured, is_reconstructed
 from ddim.runtime import files
-from ddim.runtime.errors import USER_ERRORS, one_line
+from ddim.runtime.cli import command
+from ddim.sampling import cell
 
 ABSENT, OTHER = "not there", "made by another configuration, code or weights"
 
 
 @dataclass(frozen=True)
-class Found:
-    """One stage of one cell: what DVC calls it, and what is wrong with its files."""
+class Output:
+    """What one stage has written for one cell, or for all: DVC's name of it, and what is wrong."""
 
     target: str
-    wrong: str | None
+    problem: str | None
 
 
-def main(arguments: list[str]) -> int:
-    """The command line. Returns the exit status."""
-    try:
-        if arguments:
-            raise ValueError(f"ddim.adopt takes no arguments, got {' '.join(arguments)}")
-        return adopt(params.read([]))
-    except USER_ERRORS as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 1
+def main(arguments: Sequence[str]) -> int:
+    """The command line of `python -m ddim.adopt`. Returns the exit status."""
+    if arguments:
+        raise ValueError(f"ddim.adopt takes no arguments, got {' '.join(arguments)}")
+    return adopt(params.read([]))
 
 
 def adopt(cfg: Config) -> int:
-    """Have DVC record the finished stages of every cell; returns the exit status."""
-    found = list(look(cfg))
-    good = [stage.target for stage in found if stage.wrong is None]
-    for stage in found:
-        if stage.wrong is not None:
-            print(f"{stage.target}: {stage.wrong}")
+    """Have DVC record the finished outputs; returns the exit status."""
+    outputs = list(look(cfg))
+    good = [output.target for output in outputs if output.problem is None]
+    for output in outputs:
+        if output.problem is not None:
+            print(f"{output.target}: {output.problem}")
     if not good:
-        raise ValueError("no finished cell of params.yaml's grid to adopt; `dvc repro` makes them")
+        raise ValueError("nothing of params.yaml's grid is finished; `dvc repro` computes it")
     # --force: record the files although DVC did not make them, which is the point.
     command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", *good]
     status = subprocess.run(command, check=False).returncode
     if status == 0:
-        left = f"; {len(found) - len(good)} left for `dvc repro`" if len(good) < len(found) else ""
-        print(f"recorded {len(good)} of {len(found)} stages in dvc.lock{left}")
+        rest = len(outputs) - len(good)
+        left = f"; {rest} left for `dvc repro`" if rest else ""
+        print(f"recorded {len(good)} of {len(outputs)} stages in dvc.lock{left}")
     return status
 
 
-def look(cfg: Config) -> Iterator[Found]:
-    """Every cell's two stages, sampling first, then Table 2's columns."""
-    for steps in cfg.sweep.steps:
-        for eta in cfg.sweep.eta:
-            for seed in cfg.sweep.seeds:
-                cell = replace(cfg, cell=Cell(steps, eta, seed))
-                target = f"{steps}-{paths.eta_name(eta)}-{seed}"
-                sampled = _sampled(cell)
-                yield Found(f"sample@{target}", sampled)
-                wrong = f"its images are {sampled}" if sampled else _measured(cell)
-                yield Found(f"evaluate@{target}", wrong)
-    for steps in cfg.reconstruct.steps:
-        column = replace(cfg, cell=replace(cfg.cell, steps=steps))
-        yield Found(f"reconstruct@{steps}", _reconstructed(column))
+def look(cfg: Config) -> Iterator[Output]:
+    """Every cell's images, then the measurement of all of them, then Table 2."""
+    cells = cfg.cells()
+    problems = {}
+    for configured in cells:
+        key = CellKey.of(configured)
+        problems[key.name] = _sampled(configured)
+        yield Output(f"sample@{key.steps}-{key.eta}-{key.seed}", problems[key.name])
+    for configured in cells:
+        name = CellKey.of(configured).name
+        problems[name] = problems[name] and f"its images are {problems[name]}"
+        problems[name] = problems[name] or _measured(configured)
+    yield Output("evaluate", _first(problems))
+    yield Output("reconstruct", _first(_columns(cfg)))
+
+
+def _first(problems: dict[str, str | None]) -> str | None:
+    """The first of the problems, with the name of what has it."""
+    return next((f"{name} is {text}" for name, text in problems.items() if text), None)
 
 
 def _sampled(cfg: Config) -> str | None:
-    """What keeps the configured cell's images from being taken over."""
-    images, report = paths.samples(cfg) / "samples.npy", paths.sample_report(cfg, ".json")
-    if not all(path.is_file() for path in (images, report, paths.sample_report(cfg, ".png"))):
+    """What keeps the configured cell's images from being committed."""
+    images = paths.samples_file(cfg)
+    if not (images.is_file() and paths.sampled_record(cfg).is_file()):
         return ABSENT
-    if not cells.done(cfg, cells.plan(cfg).key):
+    if not cell.is_sampled(cfg, cell.plan(cfg)):
         return OTHER
-    same = files.read_json(report)["samples_sha256"] == files.sha256(images)
-    return None if same else f"not the images that {report} describes"
+    same = Sampled.beside(cfg).sha256 == files.sha256(images)
+    return None if same else f"not the images that {paths.sampled_record(cfg)} describes"
 
 
 def _measured(cfg: Config) -> str | None:
-    """What keeps the configured cell's numbers from being taken over."""
-    if not paths.cell_report(cfg).is_file():
+    """What keeps the configured cell's numbers from being committed."""
+    if not paths.cell_record(cfg).is_file():
         return ABSENT
-    sha256 = files.read_json(paths.sample_report(cfg, ".json"))["samples_sha256"]
-    return None if cells.measured(cfg, cells.measurement_key(cfg, sha256)) else OTHER
+    fingerprint = fingerprints.measurement(cfg, Sampled.beside(cfg))
+    return None if is_measured(cfg, fingerprint) else OTHER
 
 
-def _reconstructed(cfg: Config) -> str | None:
-    """What keeps the error of cell.steps steps from being taken over."""
-    needed = [paths.reconstruct_report(cfg, suffix) for suffix in (".json", ".png")]
-    needed += [paths.data(cfg) / "about.json", cells.weights_file(cfg)]
-    if not all(path.is_file() for path in needed):
+def _columns(cfg: Config) -> dict[str, str | None]:
+    """What keeps each column of Table 2 from being committed."""
+    if not paths.weights_file(cfg).is_file():
+        return {"the network": ABSENT}
+    weights = cell.weights_in_use(cfg)
+    return {f"S{c.cell.steps}": _reconstructed(c, weights) for c in cfg.columns()}
+
+
+def _reconstructed(cfg: Config, weights: Weights) -> str | None:
+    if not paths.reconstruction_record(cfg).is_file():
         return ABSENT
-    return None if cells.reconstructed(cfg, cells.reconstruction_key(cfg)) else OTHER
+    fingerprint = fingerprints.reconstruction(cfg, cell.trajectory(cfg), weights)
+    return None if is_reconstructed(cfg, fingerprint) else OTHER
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command(main)

@@ -1,4 +1,4 @@
-"""python -m ddim.compose: conf/ -> params.yaml; --check: is it up to date? (ddim.config.params)"""
+"""python -m ddim.compose [key=value ...] | --check: write params.yaml from conf/, or check it."""
 
 from collections.abc import Sequence
 

@@ -54,7 +54,9 @@ def check_data(data: "schema.Data") -> None:
 def check_diffusion(diffusion: "schema.Diffusion") -> None:
     """The settings diffusion.*."""
     _positive("diffusion", diffusion, "T")
-    _require(0 < diffusion.beta_start < 1, "diffusion.beta_start", "in (0, 1)", diffusion.beta_start)
+    _require(
+        0 < diffusion.beta_start < 1, "diffusion.beta_start", "in (0, 1)", diffusion.beta_start
+    )
     _require(
         diffusion.beta_start <= diffusion.beta_end < 1,
         "diffusion.beta_end",

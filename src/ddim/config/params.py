@@ -39,8 +39,8 @@ def from_conf(overrides: Sequence[str]) -> DictConfig:
         cfg = compose("config", overrides=arguments)
     if checked(cfg).sampler.scheduler is not None:
         raise ValueError(
-            "sampler.scheduler is for cells that are run by hand (python -m ddim.stages.sample "
-            "sampler=diffusers sampler.scheduler=...); the pipeline's table is analysis.solvers.rows"
+            "sampler.scheduler is for cells run by hand (python -m ddim.stages.sample "
+            "sampler=diffusers sampler.scheduler=...); the pipeline has analysis.solvers.rows"
         )
     OmegaConf.resolve(cfg)
     return cfg

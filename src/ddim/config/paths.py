@@ -90,9 +90,19 @@ def all_samples(cfg: Config) -> Path:
 
 
 def samples(cfg: Config) -> Path:
-    """The configured cell's samples.npy, uint8 [N,C,H,W], and sampled.json."""
+    """The folder of the configured cell's images."""
     folder = all_samples(cfg) if in_grid(cfg) else out(cfg) / "extra"
     return folder / configured_cell(cfg)
+
+
+def samples_file(cfg: Config) -> Path:
+    """The configured cell's images, uint8 [N,C,H,W]."""
+    return samples(cfg) / "samples.npy"
+
+
+def sampled_record(cfg: Config) -> Path:
+    """How they were sampled."""
+    return samples(cfg) / "sampled.json"
 
 
 def preview(cfg: Config) -> Path:

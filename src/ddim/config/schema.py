@@ -4,7 +4,7 @@ What each key accepts is in ddim.config.checks. Imports no torch: composing and 
 configuration must be instant.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import Any
 
@@ -55,6 +55,11 @@ class Data:
 
     def __post_init__(self) -> None:
         checks.check_data(self)
+
+    @property
+    def enlargement(self) -> int:
+        """Whole number by which pictures of images enlarge each: small ones are hard to see."""
+        return max(1, 32 // self.image_size)
 
 
 @dataclass
@@ -367,6 +372,21 @@ class Config:
         """The arguments of the U-Net that `model` and `data` describe."""
         size, channels = self.data.image_size, self.data.channels
         return {"image_size": size, "in_channels": channels, **vars(self.model)}
+
+    def cells(self) -> list["Config"]:
+        """This configuration for every cell of the sweep: eta by eta, S by S, seed by seed."""
+        return [
+            replace(self, cell=Cell(steps, eta, seed))
+            for eta in self.sweep.eta
+            for steps in self.sweep.steps
+            for seed in self.sweep.seeds
+        ]
+
+    def columns(self) -> list["Config"]:
+        """This configuration for every S of Table 2."""
+        return [
+            replace(self, cell=replace(self.cell, steps=steps)) for steps in self.reconstruct.steps
+        ]
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

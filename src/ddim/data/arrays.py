@@ -1,4 +1,4 @@
-"""Writes .npy files row by row: a set may be larger than memory. (Reader: ddim.records.prepared.)"""
+"""Writes .npy files row by row: a set may be larger than memory. ddim.records.prepared reads."""
 
 import hashlib
 import io

@@ -10,6 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 from ddim.runtime.files import replacing
 
 BACKGROUND = 255  # of grids: white
+NUM_SHOWN = 64  # images of a cell's picture
 
 
 def grid(images: np.ndarray, columns: int, pad: int = 2, scale: int = 1) -> Image.Image:
@@ -39,6 +40,11 @@ def grid(images: np.ndarray, columns: int, pad: int = 2, scale: int = 1) -> Imag
         top, left = i // columns * down, i % columns * right
         canvas[top : top + height, left : left + width] = image.transpose(1, 2, 0)
     return Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
+
+
+def cell_picture(images: np.ndarray, scale: int) -> Image.Image:
+    """The first NUM_SHOWN images of a cell, uint8 [N,C,H,W], in rows of 8; may be a memory map."""
+    return grid(np.array(images[:NUM_SHOWN]), columns=8, scale=scale)
 
 
 def save_png(path: Path, image: Image.Image, text: Mapping[str, str] | None = None) -> None:

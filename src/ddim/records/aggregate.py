@@ -67,16 +67,12 @@ def estimate(cells: Sequence[Cell], measure: Measure) -> Estimate | None:
     return Estimate(fmean(values), interval, stdev(values) if len(values) > 1 else None)
 
 
-def table(
-    cells: Mapping[CellKey, Cell], cfg: Config, measure: Measure
-) -> dict[Column, Estimate]:
+def table(cells: Mapping[CellKey, Cell], cfg: Config, measure: Measure) -> dict[Column, Estimate]:
     """{(S, eta): estimate} in the grid's order; empty unless every cell has the measure."""
     estimates = {}
     for eta in map(paths.eta_name, cfg.sweep.eta):
         for steps in cfg.sweep.steps:
-            repeats = [
-                cells[CellKey(steps=steps, eta=eta, seed=seed)] for seed in cfg.sweep.seeds
-            ]
+            repeats = [cells[CellKey(steps=steps, eta=eta, seed=seed)] for seed in cfg.sweep.seeds]
             value = estimate(repeats, measure)
             if value is None:
                 return {}

@@ -26,7 +26,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of what stands inside a record."""
 
 
-class Record(Part):
+class Record(Part, frozen=True):
     """Base of every record; a subclass says its KIND and VERSION."""
 
     KIND: ClassVar[str]
@@ -59,7 +59,7 @@ class Record(Part):
         return msgspec.convert(fields, cls, strict=True)
 
     def write(self, path: Path) -> None:
-        """Write the record to `path`, atomically. Raises ValueError for what `read` would refuse."""
+        """Write the record to `path`, atomically; ValueError for what `read` would refuse."""
         content = self.content()
         type(self).of(json.loads(json.dumps(content, allow_nan=False)))
         write_json(path, content)

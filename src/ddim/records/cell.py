@@ -17,7 +17,7 @@ Text = Annotated[str, msgspec.Meta(min_length=1)]
 DDIM = "ddim"  # the sampler of the paper's grid; otherwise a scheduler of diffusers
 
 
-class CellKey(Part):
+class CellKey(Part, frozen=True):
     """Which cell: S, eta (a number as text, or 'hat'), seed, and who takes the steps."""
 
     steps: Count
@@ -30,9 +30,7 @@ class CellKey(Part):
         """The configured cell."""
         cell = cfg.cell
         sampler = cfg.sampler.scheduler or DDIM
-        return cls(
-            steps=cell.steps, eta=paths.eta_name(cell.eta), seed=cell.seed, sampler=sampler
-        )
+        return cls(steps=cell.steps, eta=paths.eta_name(cell.eta), seed=cell.seed, sampler=sampler)
 
     @property
     def name(self) -> str:
@@ -51,7 +49,7 @@ class CellKey(Part):
         return self.steps, self.eta
 
 
-class Weights(Part):
+class Weights(Part, frozen=True):
     """The weights behind the images."""
 
     kind: str  # ema or raw
@@ -60,7 +58,7 @@ class Weights(Part):
     source: str
 
 
-class Trajectory(Part):
+class Trajectory(Part, frozen=True):
     """tau: the steps that the sampler takes."""
 
     spacing: str
@@ -68,7 +66,7 @@ class Trajectory(Part):
     repeats_dropped: Count  # by the published quadratic rule
 
 
-class Sampled(Record, kw_only=True):
+class Sampled(Record, frozen=True, kw_only=True):
     """How a cell's images were sampled; beside them as sampled.json."""
 
     KIND: ClassVar[str] = "sampled"
@@ -85,8 +83,14 @@ class Sampled(Record, kw_only=True):
     sha256: Sha256  # of samples.npy
     fingerprint: str  # of everything that the images depend on
 
+    @classmethod
+    def beside(cls, cfg: Config) -> "Sampled":
+        """The record beside the configured cell's images."""
+        made_by = f"python -m ddim.stages.sample {CellKey.of(cfg).overrides}"
+        return cls.read(paths.sampled_record(cfg), made_by)
 
-class Measured(Part):
+
+class Measured(Part, frozen=True):
     """The numbers of some images against the reference."""
 
     n_generated: Count
@@ -103,7 +107,7 @@ class Measured(Part):
     interval: str  # what the intervals are
 
 
-class Cell(Record):
+class Cell(Record, frozen=True):
     """One cell of Table 1: reports/<name>/cells/<cell>.json."""
 
     KIND: ClassVar[str] = "cell"

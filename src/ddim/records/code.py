@@ -49,7 +49,7 @@ def checksum(*start: str) -> str:
 
 
 def unit_of(module: str) -> str | None:
-    """ "ddim.sampling.network" -> "sampling"; "ddim.sampler" -> "sampler.py"; "ddim" -> None."""
+    """The unit of a module: `ddim.sampling.network` is of "sampling"; None outside of ddim."""
     parts = module.split(".")
     if len(parts) < 2 or parts[0] != "ddim":
         return None

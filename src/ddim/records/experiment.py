@@ -9,7 +9,7 @@ from ddim.records.base import Record
 from ddim.runtime import overrides
 
 
-class Experiment(Record):
+class Experiment(Record, frozen=True):
     """What the stage `config` wrote: reports/<name>/experiment.json."""
 
     KIND: ClassVar[str] = "experiment"

@@ -5,7 +5,7 @@ from typing import ClassVar
 from ddim.records.base import Count, Part, Record, Sha256, Share
 
 
-class ClassifierTraining(Part):
+class ClassifierTraining(Part, frozen=True):
     """How the classifier was trained."""
 
     epochs: Count
@@ -13,7 +13,7 @@ class ClassifierTraining(Part):
     seed: Count
 
 
-class FeatureSpace(Record):
+class FeatureSpace(Record, frozen=True):
     """What the stage `features` wrote: about.json in out/<name>/features."""
 
     KIND: ClassVar[str] = "features"

@@ -74,7 +74,7 @@ def reconstruction(cfg: Config, trajectory: Trajectory, weights: Weights) -> str
         "weights": weights,
         "diffusion": vars(cfg.diffusion),
     }
-    return fingerprint(parts, "ddim.evaluation.reconstruction")
+    return fingerprint(parts, "ddim.sampling", "ddim.evaluation")
 
 
 def fingerprint(parts: Mapping[str, Any], *modules: str) -> str:

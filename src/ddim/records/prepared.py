@@ -20,7 +20,7 @@ SPLITS = ("train", "test")
 MADE_BY = "dvc repro --force data"
 
 
-class ArrayFile(Part):
+class ArrayFile(Part, frozen=True):
     """One .npy file."""
 
     dtype: str
@@ -29,7 +29,7 @@ class ArrayFile(Part):
     sha256: Sha256
 
 
-class Preprocessing(Part):
+class Preprocessing(Part, frozen=True):
     """How the images came to be what they are, in words; None where nothing of the kind was."""
 
     split: str | None = None  # into train and test
@@ -39,7 +39,7 @@ class Preprocessing(Part):
     left_out: str | None = None  # files of the source that are not among the images
 
 
-class PreparedData(Record):
+class PreparedData(Record, frozen=True):
     """What the stage `data` wrote."""
 
     KIND: ClassVar[str] = "data"

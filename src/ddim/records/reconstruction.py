@@ -8,7 +8,7 @@ from ddim.records.cell import Interval, Trajectory, Weights
 SCALE = "[0,1]"  # of the error
 
 
-class Reconstruction(Record):
+class Reconstruction(Record, frozen=True):
     """What the stage `reconstruct` wrote: reports/<name>/reconstruct/S<steps>.json."""
 
     KIND: ClassVar[str] = "reconstruction"

@@ -8,7 +8,7 @@ from ddim.records.features import FeatureSpace
 from ddim.records.prepared import PreparedData
 
 
-class Floor(Part):
+class Floor(Part, frozen=True):
     """What held-out real images score at some number of images."""
 
     n_asked: Count  # the cells' number of images
@@ -21,7 +21,7 @@ class Floor(Part):
         return self.measured.n_generated
 
 
-class Reference(Record):
+class Reference(Record, frozen=True):
     """What the stage `reference` wrote: reports/<name>/reference.json."""
 
     KIND: ClassVar[str] = "reference"

@@ -103,12 +103,7 @@ def evaluate_command(key: CellKey) -> str:
 
 def grid(cfg: Config) -> list[CellKey]:
     """Every cell of the sweep: eta by eta, S by S, seed by seed."""
-    return [
-        CellKey(steps=steps, eta=paths.eta_name(eta), seed=seed)
-        for eta in cfg.sweep.eta
-        for steps in cfg.sweep.steps
-        for seed in cfg.sweep.seeds
-    ]
+    return [CellKey.of(cell) for cell in cfg.cells()]
 
 
 def load(folder: Path) -> Results:

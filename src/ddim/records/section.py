@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
+
 from ddim.records.base import Count, Part, Record
 
 FILE = "section.json"
 Value = int | float | str  # of a table's field
 
 
-class Figure(Part):
+class Figure(Part, frozen=True):
     """A picture, and the CSV with the numbers that it shows; file names in the section's folder."""
 
     file: str
@@ -21,7 +23,7 @@ class Figure(Part):
     alt: str
 
 
-class Table(Part):
+class Table(Part, frozen=True):
     """A table; its first column names the rows."""
 
     title: str
@@ -29,7 +31,7 @@ class Table(Part):
     rows: tuple[tuple[Value, ...], ...]
 
 
-class Section(Record, omit_defaults=True):  # `dvc plots` warns of an empty list
+class Section(Record, frozen=True, omit_defaults=True):  # `dvc plots` warns of an empty list
     """What one section of the stage `analysis` wrote: reports/<name>/analysis/<section>/."""
 
     KIND: ClassVar[str] = "section"
@@ -40,7 +42,7 @@ class Section(Record, omit_defaults=True):  # `dvc plots` warns of an empty list
     claim: str  # what the lecture or the paper says, one sentence
     finding: str  # one sentence, with our number
     text: str = ""  # Markdown: how it was measured, and what it means
-    numbers: dict[str, float] = {}
+    numbers: dict[str, float] = msgspec.field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
 

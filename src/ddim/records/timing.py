@@ -11,7 +11,7 @@ from ddim.records.base import Count, NotNegative, Record
 from ddim.runtime import git
 
 
-class Timing(Record):
+class Timing(Record, frozen=True):
     """The wall time of a training, or of sampling a cell."""
 
     KIND: ClassVar[str] = "timing"
@@ -24,8 +24,8 @@ class Timing(Record):
     revision: str  # of the code, ddim.runtime.git.revision
 
     @classmethod
-    def of(cls, trainer: Trainer, seconds: float, images: int) -> "Timing":
-        """Of what has just ended on the configured device. Imports torch."""
+    def now(cls, trainer: Trainer, seconds: float, images: int) -> "Timing":
+        """The timing of what has just ended on the configured device. Imports torch."""
         from ddim.runtime.device import describe, torch_device
 
         return cls(

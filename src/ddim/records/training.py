@@ -6,7 +6,7 @@ from typing import ClassVar
 from ddim.records.base import Count, NotNegative, Part, Record, Sha256
 
 
-class Recipe(Part):
+class Recipe(Part, frozen=True):
     """How the network was trained."""
 
     steps: Count
@@ -17,7 +17,7 @@ class Recipe(Part):
     precision: str
 
 
-class Training(Record):
+class Training(Record, frozen=True):
     """What the stage `train` wrote: reports/<name>/train.json."""
 
     KIND: ClassVar[str] = "training"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from ddim.runtime import multirun, overrides
@@ -65,6 +66,13 @@ def stage(run: Run) -> None:
         hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(task)()
 
     command(main)
+
+
+def selects(section: str) -> bool:
+    """Whether the running stage was told `section`.* on the command line, or by a multirun."""
+    given = HydraConfig.get().overrides.task
+    keys = [override.lstrip("+~").partition("=")[0] for override in given]
+    return any(key == section or key.startswith(f"{section}.") for key in keys)
 
 
 def _run_job(run: Run, cfg: DictConfig) -> None:

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,13 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer.writerow(columns)
     writer.writerows(rows)
     return out.getvalue()
+
+
+def remove_others(folder: Path, keep: Collection[str]) -> None:
+    """Remove the files of `folder`, if there is one, whose names are not in `keep`."""
+    for path in folder.glob("*"):
+        if path.is_file() and path.name not in keep:
+            path.unlink()
 
 
 def sha256(path: Path) -> str:

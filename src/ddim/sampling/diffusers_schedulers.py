@@ -59,8 +59,8 @@ class Scheduler(Generic[Network]):
         return [min(max(round(float(t)), 0), T - 1) + 1 for t in self._ready("cpu").timesteps]
 
     @property
-    def states(self) -> int:
-        """How many states a walk yields: one for each evaluation of the network."""
+    def nfe(self) -> int:
+        """Network evaluations an image; a call yields a state for each."""
         return len(self.times)
 
     def __call__(self, x_T: Tensor, randn_like: RandnLike) -> Iterator[Tensor]:
@@ -91,7 +91,7 @@ class Scheduler(Generic[Network]):
         return solver
 
 
-def sample(
+def sample(  # noqa: PLR0913
     eps_model: EpsModel,
     x_T: Tensor,
     alpha_bar: Tensor,

@@ -7,37 +7,39 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
+from typing_extensions import override
 
 from ddim.config import schema
 from ddim.runtime.lightning import suppress_lightning_logs, trainer_kwargs
 from ddim.runtime.progress import Advance, silent, track
-from ddim.sampling.generate import Job
+from ddim.sampling.shards import ShardJob
 
 
-def spread(job: Job, label: str, trainer: schema.Trainer) -> bool:
-    """Make the missing shards of `job` on all processes; True on the one that is to merge them."""
+def sample_distributed(job: ShardJob, label: str, trainer: schema.Trainer) -> None:
+    """Sample the missing shards of `job` on all processes; returns on each when all are there."""
     with suppress_lightning_logs():
         runner = Trainer(**trainer_kwargs(trainer), logger=False, enable_checkpointing=False)
         one = DataLoader(TensorDataset(torch.zeros(1)))
-        runner.predict(_ShardMaker(job, label), one, return_predictions=False)
-    return runner.is_global_zero
+        runner.predict(_ShardSampler(job, label), one, return_predictions=False)
 
 
-class _ShardMaker(LightningModule):
-    """Its one prediction on each process is that process's share of the shards, made and kept.
+class _ShardSampler(LightningModule):
+    """Its one prediction on each process is that process's share of the shards, sampled and kept.
 
     One prediction and not one per shard: Lightning skips a process that has no batches, and the
     others would wait for it for ever.
     """
 
-    def __init__(self, job: Job, label: str) -> None:
+    def __init__(self, job: ShardJob, label: str) -> None:
         super().__init__()
-        self.eps_model = job.walk.eps_model  # so that Lightning moves it with the process
+        self.eps_model = job.sampler.eps_model  # so that Lightning moves it with the process
         self._job, self._label = job, label
 
+    @override
     def on_predict_start(self) -> None:
         self._job.place(self.device)
 
+    @override
     def predict_step(self, batch: list[Tensor], batch_idx: int) -> None:
         strategy = self.trainer.strategy
         # One process looks what is missing: the others would see its first shards appear.
@@ -46,11 +48,11 @@ class _ShardMaker(LightningModule):
         if self.trainer.is_global_zero:
             world = self.trainer.world_size
             with track(sum(map(len, mine)), f"{self._label} (1 of {world} processes)") as advance:
-                self._make(mine, advance)
+                self._sample(mine, advance)
         else:
-            self._make(mine, silent)
+            self._sample(mine, silent)
         strategy.barrier()  # all shards are there before anyone merges
 
-    def _make(self, mine: list[range], advance: Advance) -> None:
+    def _sample(self, mine: list[range], advance: Advance) -> None:
         for indices in mine:
-            self._job.make(indices, self.device, advance)
+            self._job.sample(indices, self.device, advance)

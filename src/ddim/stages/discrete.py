@@ -4,16 +4,15 @@ Not part of the default pipeline: it shares the images and the feature space wit
 network. `python -m ddim.stages.discrete` after the stages data and features.
 """
 
-from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
-    """Write reports/<name>/lecture/discrete."""
-    from ddim.analysis import appendix_a
+    """Write reports/<name>/analysis/appendix_a."""
+    from ddim.analysis.run import run_section
 
-    appendix_a.section(cfg).write(paths.reports(cfg) / "lecture")
+    run_section(cfg, "appendix_a")
 
 
 if __name__ == "__main__":

@@ -1,36 +1,67 @@
-"""Stage `evaluate`: FID, KID, precision and recall of one cell, each with its interval."""
+"""Stage `evaluate`: FID, KID, precision and recall of every cell of the grid.
 
-from dataclasses import asdict
+A cell that was measured with the same fingerprint is kept; what left the grid is dropped. With
+cell.* on the command line, or in a multirun, that cell alone is measured.
+"""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import cells
+from ddim.records import fingerprints
+from ddim.records.cell import Cell, Sampled
+from ddim.records.measured import is_measured
 from ddim.runtime import files
-from ddim.runtime.cli import stage
+from ddim.runtime.cli import selects, stage
+
+if TYPE_CHECKING:
+    from ddim.evaluation.measure import CellEvaluator
 
 
 def run(cfg: Config) -> None:
-    """Measure the configured cell's images against the reference."""
+    """Measure what is missing, or was measured of something else."""
+    if selects("cell") or cfg.sampler.scheduler is not None:
+        todo = _todo([cfg])
+    else:
+        cells = cfg.cells()
+        files.remove_others(paths.cells(cfg), _outputs(cells))
+        todo = _todo(cells)
+    if not todo:
+        return
+    evaluator = _evaluator(cfg)
+    for cell, sampled, fingerprint in todo:
+        _measure(cell, sampled, fingerprint, evaluator)
+
+
+def _outputs(cells: list[Config]) -> set[str]:
+    records = [paths.cell_record(cell) for cell in cells]
+    return {path.with_suffix(suffix).name for path in records for suffix in (".json", ".png")}
+
+
+def _todo(cells: list[Config]) -> list[tuple[Config, Sampled, str]]:
+    """The cells that are to be measured; which of them were already is printed."""
+    todo = []
+    for cfg in cells:
+        sampled = Sampled.beside(cfg)
+        fingerprint = fingerprints.measurement(cfg, sampled)
+        if is_measured(cfg, fingerprint):
+            print(f"{sampled.cell.name}: already measured")
+        else:
+            todo.append((cfg, sampled, fingerprint))
+    return todo
+
+
+def _evaluator(cfg: Config) -> "CellEvaluator":
+    """Extractor and reference, loaded once for all cells."""
     from ddim.evaluation.features import load_extractor
     from ddim.evaluation.measure import CellEvaluator
     from ddim.evaluation.reference import Reference
     from ddim.runtime.device import torch_device
-    from ddim.runtime.progress import track
 
-    path = paths.samples(cfg) / "samples.npy"
-    name = paths.cell_name(cfg.cell, cfg.sampler.scheduler)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: run the stage sample for this cell first")
-    samples_sha256 = files.sha256(path)
-    key = cells.measurement_key(cfg, samples_sha256)
-    if cells.measured(cfg, key):
-        print(f"{name}: already measured")
-        return
-    images = np.load(path, mmap_mode="r")
     device = torch_device(cfg.trainer.accelerator)
-    evaluator = CellEvaluator(
+    return CellEvaluator(
         load_extractor(cfg.features, paths.features(cfg), device),
         Reference.load(paths.reference(cfg), neighbours=cfg.evaluate.neighbours),
         cfg.evaluate,
@@ -39,11 +70,20 @@ def run(cfg: Config) -> None:
         device=device,
         work=paths.WORK,
     )
+
+
+def _measure(cfg: Config, sampled: Sampled, fingerprint: str, evaluator: "CellEvaluator") -> None:
+    """Measure and draw one cell; the record is written last."""
+    from ddim.plotting.grids import cell_picture, save_png
+    from ddim.runtime.progress import track
+
+    path, name = paths.cell_record(cfg), sampled.cell.name
+    images = np.load(paths.samples_file(cfg), mmap_mode="r")
     with track(len(images), name) as advance:
-        measured = asdict(evaluator.measure(images, advance))
-    report = {"cell": cells.identity(cfg), **measured, "key": key, "samples_sha256": samples_sha256}
-    files.write_json(paths.cell_report(cfg), report)
-    print(f"{name}: FID {report['fid']:.2f}, KID {report['kid']:.4f}")
+        measured = evaluator.measure(images, advance)
+    save_png(path.with_suffix(".png"), cell_picture(images, cfg.data.enlargement))
+    Cell(sampled=sampled, measured=measured, fingerprint=fingerprint).write(path)
+    print(f"{name}: FID {measured.fid:.2f}, KID {measured.kid:.4f}")
 
 
 if __name__ == "__main__":

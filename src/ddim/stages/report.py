@@ -1,4 +1,4 @@
-"""Stage `report`: tables, figures, README.md and index.html from committed JSON, without torch."""
+"""Stage `report`: tables, figures, README.md and index.html from the records, without torch."""
 
 from ddim.config import paths
 from ddim.config.schema import Config
@@ -10,10 +10,11 @@ from ddim.runtime.cli import stage
 
 def run(cfg: Config) -> None:
     """Write reports/<name>/ and print Table 1; the last line is the page's path."""
-    found = results.load(cfg, paths.reports(cfg), sections=cfg.analysis.sections)
-    build.build(found)
-    terminal.summary(found)
-    print(paths.reports(cfg) / "index.html")
+    folder = paths.reports(cfg)
+    read = results.load(folder)
+    build.build(read)
+    terminal.summary(read)
+    print(folder / "index.html")
 
 
 if __name__ == "__main__":

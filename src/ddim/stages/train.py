@@ -55,7 +55,7 @@ def _export(cfg: Config, network: "UNet", setup: "TrainingSetup") -> None:
 
     training, result = export_trained(cfg, network, setup)
     training.write(paths.training_record(cfg))
-    timing = Timing.of(cfg.trainer, result.seconds, result.steps)
+    timing = Timing.now(cfg.trainer, result.seconds, result.steps)
     timing.write(paths.timing(cfg, "train"))
 
 

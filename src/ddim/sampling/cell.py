@@ -1,0 +1,148 @@
+"""One cell: what determines its images, the sampler of it, and the images themselves.
+
+`plan` loads no network: what is there already is known before anything heavy happens.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ddim import schedule
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.records import fingerprints
+from ddim.records.cell import CellKey, Sampled, Trajectory, Weights
+from ddim.runtime import files
+
+if TYPE_CHECKING:
+    from ddim.sampling.samplers import Sampler
+    from ddim.sampling.shards import ShardJob
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """A cell, resolved: everything that its images depend on, and the fingerprint of that."""
+
+    fields: dict[str, Any]  # of ddim.records.cell.Sampled
+    fingerprint: str
+
+    @property
+    def n(self) -> int:
+        """The number of images."""
+        return int(self.fields["n"])
+
+    @property
+    def name(self) -> str:
+        """The cell's file name without its ending."""
+        key: CellKey = self.fields["cell"]
+        return key.name
+
+
+def plan(cfg: Config) -> CellPlan:
+    """Resolve the configured cell for the weights that lie there."""
+    fields: dict[str, Any] = {
+        "cell": CellKey.of(cfg),
+        "n": cfg.sample.count(cfg.cell.steps),
+        "weights": weights_in_use(cfg),
+        "precision": cfg.sample.precision,
+    }
+    if cfg.sampler.scheduler is None:
+        fields |= {"trajectory": trajectory(cfg), "clip_x0": clips(cfg)}
+    else:  # a scheduler chooses its own steps, and clips only if its options say so
+        fields["options"] = dict(cfg.sampler.options)
+    return CellPlan(fields, fingerprints.sampling(cfg, fields))
+
+
+def clips(cfg: Config) -> bool:
+    """Whether the configured cell's row clips x0_hat (the published code: only sigma-hat)."""
+    rows = {paths.eta_name(eta) for eta in cfg.sampler.clip_x0}
+    return paths.eta_name(cfg.cell.eta) in rows
+
+
+def trajectory(cfg: Config) -> Trajectory:
+    """The configured spacing with cell.steps steps."""
+    spacing, S = cfg.sampler.trajectory, cfg.cell.steps
+    tau = schedule.trajectory(cfg.diffusion.T, S, spacing)
+    name = spacing if isinstance(spacing, str) else "explicit"
+    return Trajectory(spacing=name, tau=tuple(tau), repeats_dropped=S - len(tau))
+
+
+def weights_in_use(cfg: Config) -> Weights:
+    """The weights that every sampler uses; an error names the file if it is missing."""
+    from ddim.weights import describe
+
+    file = paths.weights_file(cfg)
+    metadata = describe(file)
+    info = metadata["info"]
+    return Weights(
+        kind=metadata["kind"],
+        sha256=files.sha256(file),
+        trained_steps=info["trained_steps"],
+        source=info["source"],
+    )
+
+
+def is_sampled(cfg: Config, plan: CellPlan) -> bool:
+    """Whether the cell's images and their record are there, of exactly this plan."""
+    if not (paths.samples_file(cfg).is_file() and paths.sampled_record(cfg).is_file()):
+        return False
+    return Sampled.beside(cfg).fingerprint == plan.fingerprint
+
+
+def shard_job(cfg: Config, plan: CellPlan) -> "ShardJob":
+    """What any process needs to sample the cell; its folder is this plan's own."""
+    from ddim.sampling.shards import ShardJob, Shards
+
+    world = cfg.trainer.devices * cfg.trainer.num_nodes
+    shards = Shards(
+        folder=paths.WORK / f"cell-{plan.fingerprint}",
+        n=plan.n,
+        size=min(cfg.sample.shard_size, -(-plan.n // world)),  # something to do for every process
+        shape=cfg.image_shape,
+    )
+    return ShardJob(
+        sampler=_sampler(cfg, plan),
+        shards=shards,
+        seed=cfg.cell.seed,
+        batch_size=cfg.sample.batch_size,
+    )
+
+
+def _sampler(cfg: Config, plan: CellPlan) -> "Sampler":
+    """The configured sampler around the trained network."""
+    from ddim import weights
+    from ddim.sampling.diffusers_schedulers import Scheduler
+    from ddim.sampling.network import EpsModel
+    from ddim.sampling.samplers import DDIM
+
+    unet, _ = weights.load(paths.weights_file(cfg), expect=cfg.network)
+    model = EpsModel(unet, precision=cfg.sample.precision, compiled=cfg.trainer.compile)
+    alpha_bar = schedule.alpha_bar(**vars(cfg.diffusion))
+    scheduler, options = cfg.sampler.scheduler, cfg.sampler.options
+    if scheduler is not None:
+        return Scheduler(model, alpha_bar, cfg.cell.steps, scheduler, options)
+    return DDIM(
+        eps_model=model,
+        alpha_bar=alpha_bar,
+        tau=plan.fields["trajectory"].tau,
+        eta=cfg.cell.eta,
+        clip_x0=plan.fields["clip_x0"],
+    )
+
+
+def collect(cfg: Config, plan: CellPlan, job: "ShardJob") -> float:
+    """Merge the shards into samples.npy and write its record; the seconds that sampling took.
+
+    On the first process only, when all shards are there.
+    """
+    record, images = paths.sampled_record(cfg), paths.samples_file(cfg)
+    record.unlink(missing_ok=True)  # never beside images that it does not describe
+    seconds = job.shards.merge(images)
+    sampled = Sampled(
+        **plan.fields,
+        nfe=job.sampler.nfe,
+        batch_size=job.batch_size,
+        sha256=files.sha256(images),
+        fingerprint=plan.fingerprint,
+    )
+    sampled.write(record)
+    return seconds

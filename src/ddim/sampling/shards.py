@@ -1,0 +1,120 @@
+"""A cell's images in shards that survive a kill, sampled by one process or by several.
+
+Image i depends on (seed, i) alone, so shards can be sampled in any order, by any number of
+processes. Lightning is imported only where more than one process samples.
+"""
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ddim.config.schema import Trainer
+from ddim.runtime.device import torch_device
+from ddim.runtime.files import array, replacing
+from ddim.runtime.progress import Advance, track
+from ddim.sampling.generate import generate
+from ddim.sampling.samplers import Sampler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shards:
+    """Images 0..n-1 in runs of `size`, one file each, which a killed process leaves behind.
+
+    A file is named by its images and written atomically; it also holds the seconds it took.
+    """
+
+    folder: Path
+    n: int
+    size: int
+    shape: tuple[int, ...]  # (C, H, W)
+
+    def all(self) -> list[range]:
+        """The image numbers of every shard, in order."""
+        starts = range(0, self.n, self.size)
+        return [range(first, min(first + self.size, self.n)) for first in starts]
+
+    def missing(self) -> list[range]:
+        """Those that are not there yet."""
+        return [indices for indices in self.all() if not self.file(indices).exists()]
+
+    def file(self, indices: range) -> Path:
+        """The shard's file, named by its first image and the one after its last."""
+        return self.folder / f"shard_{indices.start:06}_{indices.stop:06}.npz"
+
+    def save(self, indices: range, images: np.ndarray, seconds: float) -> None:
+        """Write one shard: uint8 [len(indices),C,H,W]."""
+        assert images.shape == (len(indices), *self.shape), images.shape
+        assert images.dtype == np.uint8
+        with replacing(self.file(indices)) as temporary, temporary.open("wb") as file:
+            np.savez(file, images=images, seconds=seconds)
+
+    def merge(self, path: Path) -> float:
+        """Write all images in order to the array file `path`, holding one shard in memory.
+
+        Removes the shards. Returns the seconds that they took, all processes together.
+        """
+        seconds = 0.0
+        with array(path, (self.n, *self.shape), np.uint8) as merged:
+            for indices in self.all():
+                with np.load(self.file(indices)) as shard:
+                    merged[indices.start : indices.stop] = shard["images"]
+                    seconds += float(shard["seconds"])
+        shutil.rmtree(self.folder)
+        return seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardJob:
+    """A cell to be sampled: what a process needs for any shard of it."""
+
+    sampler: Sampler
+    shards: Shards
+    seed: int
+    batch_size: int
+
+    def place(self, device: torch.device) -> None:
+        """Get the network ready on this process's device."""
+        self.sampler.eps_model.place(device)
+
+    def sample(self, indices: range, device: torch.device, advance: Advance) -> None:
+        """Sample one shard and keep it."""
+        start = time.perf_counter()
+        images, done = np.empty((len(indices), *self.shards.shape), np.uint8), 0
+        for batch in generate(
+            self.sampler,
+            indices,
+            seed=self.seed,
+            shape=self.shards.shape,
+            batch_size=self.batch_size,
+            device=device,
+            advance=advance,
+        ):
+            images[done : done + len(batch)] = batch
+            done += len(batch)
+        assert done == len(indices), f"{done} images instead of {len(indices)}"
+        self.shards.save(indices, images, time.perf_counter() - start)
+
+
+def sample_missing(job: ShardJob, label: str, trainer: Trainer) -> None:
+    """Sample the shards of `job` that are not there yet; all are when this returns.
+
+    label: of the progress line. trainer: on which device, and over how many processes; the images
+    are the same either way (up to the rounding of a different batch).
+    """
+    job.shards.folder.mkdir(parents=True, exist_ok=True)
+    if trainer.devices * trainer.num_nodes > 1:
+        from ddim.sampling.distributed import sample_distributed
+
+        sample_distributed(job, label, trainer)
+        return
+    device = torch_device(trainer.accelerator)
+    job.place(device)
+    missing = job.shards.missing()
+    left = sum(map(len, missing))
+    with track(job.shards.n, label, done=job.shards.n - left) as advance:
+        for indices in missing:
+            job.sample(indices, device, advance)

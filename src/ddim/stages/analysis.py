@@ -1,0 +1,20 @@
+"""Stage `analysis`: what the lecture and the paper claim, section by section, with our numbers.
+
+analysis.section=NAME measures that section alone; without it, all of analysis.sections.
+"""
+
+from ddim.config.schema import Config
+from ddim.runtime.cli import stage
+
+
+def run(cfg: Config) -> None:
+    """Write reports/<name>/analysis/<section>."""
+    from ddim.analysis.run import run_section
+
+    names = cfg.analysis.sections if cfg.analysis.section is None else [cfg.analysis.section]
+    for name in names:
+        run_section(cfg, name)
+
+
+if __name__ == "__main__":
+    stage(run)
