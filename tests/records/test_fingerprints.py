@@ -1,4 +1,4 @@
-"""The names of resume folders follow what moves the result, and nothing else."""
+"""A fingerprint follows what moves the result, and nothing else."""
 
 from types import SimpleNamespace
 
@@ -20,17 +20,15 @@ def configuration(**changes):
     return SimpleNamespace(**(sections | changes))
 
 
-def test_the_key_follows_what_moves_the_weights_and_nothing_else():
-    base = fingerprints.training_key(configuration(), "abc")
+def test_the_trainings_fingerprint_follows_what_moves_the_weights_and_nothing_else():
+    base = fingerprints.training(configuration(), "abc")
     for name in ("steps", "log_every", "checkpoint_every", "sample_every", "validate_every"):
         same = configuration(train=tiny.recipe(**{name: 31}))
-        assert base == fingerprints.training_key(same, "abc"), name
+        assert base == fingerprints.training(same, "abc"), name
     others = [
-        fingerprints.training_key(configuration(), "abd"),
-        fingerprints.training_key(configuration(seed=1), "abc"),
-        fingerprints.training_key(configuration(train=tiny.recipe(lr=2e-2)), "abc"),
-        fingerprints.training_key(
-            configuration(diffusion=schema.Diffusion(999, 1e-4, 0.02)), "abc"
-        ),
+        fingerprints.training(configuration(), "abd"),
+        fingerprints.training(configuration(seed=1), "abc"),
+        fingerprints.training(configuration(train=tiny.recipe(lr=2e-2)), "abc"),
+        fingerprints.training(configuration(diffusion=schema.Diffusion(999, 1e-4, 0.02)), "abc"),
     ]
     assert len({base, *others}) == 5

@@ -1,78 +1,18 @@
-"""dvc.yaml: its dependencies computed from the imports, and a whole tiny run by `dvc repro`."""
+"""A whole tiny run by `dvc repro`, and what an edit, a multirun or a missing file does after it."""
 
 import json
-import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from helpers.imports import closure, modules
-from helpers.pipeline import ROOT, commit, compose, copy, run, stale
+from helpers.pipeline import commit, compose, copy, run, stale
 
-from ddim.records import fingerprints
-
-# Plumbing: names, files, messages and types. An edit here cannot change a number, and a stage
-# whose *values* change is rerun through its params.
-PLUMBING = {
-    "ddim",
-    "ddim.config.schema",
-    "ddim.config.paths",
-    "ddim.runtime.files",
-    "ddim.runtime.gpu_lock",
-    "ddim.compose",
-    "ddim.runtime.errors",
-    "ddim.records.fingerprints",
-    "ddim.runtime.lightning",
-    "ddim.runtime.progress",
-    "ddim.runtime.git",
-    "ddim.runtime.multirun",
-    "ddim.tracking.run",
-    "ddim.stages",
-    "ddim.runtime.cli",
-}
-DVC: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-
-
-def covered(dep: str) -> set[str]:
-    """The modules that a dep stands for: a file's own, or all of a folder's."""
-    files = {path.relative_to(ROOT).as_posix(): name for name, path in modules().items()}
-    return {name for file, name in files.items() if file == dep or file.startswith(f"{dep}/")}
-
-
-@pytest.mark.parametrize("name", DVC)
-def test_a_stages_deps_are_the_modules_that_it_imports(name: str) -> None:
-    """Missing: an edit would leave a stale number. Superfluous: it would retrain for nothing."""
-    command = DVC[name]["cmd"]
-    module = re.search(r"(ddim\.[\w.]+)", command)
-    assert module
-    needed = closure(module[1]) - PLUMBING
-    if name == "config":
-        needed = {"ddim.compose", "ddim.config.schema"}
-    deps = {dep: covered(dep) for dep in DVC[name]["deps"] if dep.startswith("src/ddim")}
-    assert needed - set().union(*deps.values()) == set(), "missing"
-    assert [dep for dep, stands_for in deps.items() if not stands_for & needed] == []
-
-
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        ("sample", fingerprints.SAMPLING_CODE),
-        ("evaluate", fingerprints.MEASURING_CODE),
-        ("reconstruct", fingerprints.RECONSTRUCTING_CODE),
-    ],
-)
-def test_what_makes_dvc_compute_a_cell_again_gives_it_another_key(
-    name: str, code: tuple[str, ...]
-) -> None:
-    """A multirun skips, and ddim.adopt takes over, by the key alone."""
-    deps = set().union(*(covered(dep) for dep in DVC[name]["deps"]))
-    assert {f"ddim.{module.replace('/', '.')}" for module in code} == deps
+from ddim.records.cell import Cell
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copy(tmp_path_factory.mktemp("project"))
     compose(folder)
     run(folder, "dvc", "repro")
@@ -80,13 +20,22 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return folder
 
 
+@contextmanager
+def edited(path: Path) -> Iterator[None]:
+    """`path` with another comment at its end."""
+    before = path.read_text()
+    path.write_text(f"{before}\n# edited\n")
+    yield
+    path.write_text(before)
+
+
 def test_one_command_makes_the_report(project: Path) -> None:
     report = project / "reports/digits"
     metrics = json.loads((report / "metrics.json").read_text())
-    cell = json.loads((report / "cells/S2_etahat_seed0.json").read_text())
-    assert metrics["S2"]["etahat"]["fid"] == pytest.approx(cell["fid"])
-    assert metrics["reconstruct"]["S4"]["error"] > 0
-    for file in ("README.md", "index.html", "tables/table1_fid.csv"):
+    cell = Cell.read(report / "cells/S2_etahat_seed0.json", "")
+    assert metrics["S2"]["etahat"]["fid"] == pytest.approx(cell.measured.fid)
+    assert metrics["reconstruct"]["S4"]["mse"] > 0
+    for file in ("README.md", "index.html", "tables/table1_fid.csv", "timings/train.json"):
         assert (report / file).stat().st_size > 0
 
 
@@ -94,15 +43,54 @@ def test_nothing_to_do_is_nothing_done(project: Path) -> None:
     assert stale(project) == set()
 
 
-def test_a_changed_grid_computes_its_new_cells_and_never_retrains(project: Path) -> None:
-    compose(project, "sweep.steps=[2,3,4]")
-    new = {f"{stage}@3-{eta}-0" for stage in ("sample", "evaluate") for eta in ("0.0", "hat")}
-    assert {name for name in stale(project) if "@" in name and "reconstruct" not in name} == new
-    assert not stale(project) & {"data", "features", "train", "reference", "sample@2-0.0-0"}
+@pytest.mark.parametrize(
+    "file",
+    ["sampling/generate.py", "tracking/callbacks.py", "runtime/progress.py", "plotting/grids.py"],
+)
+def test_what_shows_or_samples_leaves_the_training_fresh(project: Path, file: str) -> None:
+    with edited(project / "src/ddim" / file):
+        assert not stale(project) & {"train", "data", "features", "reference"}
+
+
+@pytest.mark.parametrize("file", ["evaluation/fid.py", "records/fingerprints.py"])
+def test_what_measures_leaves_the_samples_fresh(project: Path, file: str) -> None:
+    with edited(project / "src/ddim" / file):
+        stages = stale(project)
+        assert not {stage for stage in stages if stage.startswith(("sample@", "train"))}
+        assert ("evaluate" in stages) == file.startswith("evaluation/")
+
+
+def test_a_section_that_is_not_configured_does_not_run(project: Path) -> None:
+    compose(project, "analysis.sections=[speed]")
+    stages = run(project, "dvc", "stage", "list", "--name-only").split()
+    assert [stage for stage in stages if stage.startswith("analysis@")] == ["analysis@speed"]
     compose(project)
 
 
-def test_cells_of_a_multirun_are_adopted_and_not_computed_again(project: Path) -> None:
+def test_a_changed_grid_computes_its_new_cells_and_never_retrains(project: Path) -> None:
+    compose(project, "sweep.steps=[2,3,4]")
+    new = {"sample@3-0.0-0", "sample@3-hat-0"}
+    stages = stale(project)
+    assert {name for name in stages if name.startswith("sample@")} == new
+    assert "evaluate" in stages
+    assert not stages & {"data", "features", "train", "reference"}
+    compose(project)
+
+
+def test_cells_outside_the_grid_make_no_stage_stale(project: Path) -> None:
+    for stage in ("sample", "evaluate"):
+        run(project, "python", "-m", f"ddim.stages.{stage}", "-cn", "stage", "cell.steps=3")
+    folder = project / "out/digits/extra/S3_eta0.0_seed0"
+    names = {"samples.npy", "sampled.json", "timing.json"}
+    measured = {"S3_eta0.0_seed0.json", "S3_eta0.0_seed0.png"}
+    assert {path.name for path in folder.iterdir()} == names | measured
+    scheduler = ("sampler.scheduler=DDIMScheduler", "cell.steps=2")
+    output = run(project, "python", "-m", "ddim.stages.sample", "-cn", "stage", *scheduler)
+    assert "S2_DDIMScheduler_seed0" in output
+    assert stale(project) == set()
+
+
+def test_cells_of_a_multirun_are_committed_and_not_computed_again(project: Path) -> None:
     compose(project, "sweep.steps=[2,5]", "reconstruct.steps=[2,3]")
     sweep = ("-cn", "stage", "-m", "cell.steps=5", "cell.eta=0.0,hat")
     for stage in ("sample", "evaluate"):
@@ -110,23 +98,32 @@ def test_cells_of_a_multirun_are_adopted_and_not_computed_again(project: Path) -
     column = ("python", "-m", "ddim.stages.reconstruct", "-cn", "stage", "cell.steps=3")
     assert "S = 3: error" in run(project, *column)
     assert "S = 3: already there" in run(project, *column)
-    images = project / "out/digits/samples/S5_eta0.0_seed0/samples.npy"
-    made = images.stat().st_mtime_ns
-    (project / "reports/digits/cells/S5_etahat_seed0.json").unlink()
+    cell = project / "reports/digits/cells/S5_etahat_seed0.json"
+    kept = cell.read_text()
+    cell.unlink()
     output = run(project, "python", "-m", "ddim.adopt")
-    assert "evaluate@5-hat-0: not there" in output
-    assert "recorded 9 of 10 stages" in output
-    left = {name for name in stale(project) if "@" in name}
-    assert left == {"evaluate@5-hat-0"}
-    run(project, "dvc", "repro", "-q", "evaluate@5-hat-0")
-    assert images.stat().st_mtime_ns == made
+    assert "evaluate: S5_etahat_seed0 is not there" in output
+    assert "recorded 5 of 6 stages" in output
+    cell.write_text(kept)
+    assert "recorded 6 of 6 stages" in run(project, "python", "-m", "ddim.adopt")
+    assert not {name for name in stale(project) if name.startswith(("sample@", "evaluate", "rec"))}
 
-    # Other images under the same name are not taken over.
-    report = project / "reports/digits/samples/S5_eta0.0_seed0.json"
-    report.write_text(report.read_text().replace('"key": "', '"key": "0'))
+    # Other images under the same name are not committed.
+    record = project / "out/digits/samples/S5_eta0.0_seed0/sampled.json"
+    record.write_text(record.read_text().replace('"fingerprint": "', '"fingerprint": "0'))
     output = run(project, "python", "-m", "ddim.adopt")
     assert "sample@5-0.0-0: made by another configuration, code or weights" in output
     compose(project)
+
+
+def test_a_grid_that_shrinks_drops_the_records_of_its_cells(project: Path) -> None:
+    compose(project, "sweep.steps=[2]")
+    run(project, "dvc", "repro", "-q", "evaluate")
+    names = {path.name for path in (project / "reports/digits/cells").iterdir()}
+    cells = ("S2_eta0.0_seed0", "S2_etahat_seed0")
+    assert names == {f"{cell}{suffix}" for cell in cells for suffix in (".json", ".png")}
+    compose(project)
+    run(project, "dvc", "repro", "-q")
 
 
 def test_a_changed_model_retrains(project: Path) -> None:

@@ -40,11 +40,15 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> Any:
     """The content of a JSON file; FileNotFoundError or ValueError names a missing or broken one."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing: run the stage that writes it") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is invalid JSON ({error}): run its stage again") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: invalid JSON ({error})") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 @contextmanager

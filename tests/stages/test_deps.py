@@ -1,0 +1,74 @@
+"""dvc.yaml against the imports: neither missing nor superfluous, and what an edit makes stale."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from helpers.pipeline import ROOT
+
+from ddim.records import code
+
+DVC: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+SAMPLERS = {"sample", "reconstruct", "analysis"}  # stages that sample or encode
+
+
+def deps(stage: str) -> set[str]:
+    """The stage's deps among the package's modules and rooms, relative to src/ddim."""
+    found = {dep for dep in DVC[stage]["deps"] if dep.startswith("src/")}
+    return {dep.removeprefix("src/ddim/") for dep in found}
+
+
+def module(stage: str) -> str:
+    """The program that the stage runs."""
+    match = re.search(r"(ddim\.[\w.]+)", DVC[stage]["cmd"])
+    assert match
+    return match[1]
+
+
+@pytest.mark.parametrize("stage", sorted(set(DVC) - {"config", "track"}))
+def test_a_stages_deps_are_what_it_imports(stage: str) -> None:
+    """Missing: an edit would leave a stale number. Superfluous: it would retrain for nothing."""
+    assert deps(stage) == code.units(module(stage))
+
+
+def test_the_two_stages_of_plumbing_alone() -> None:
+    """`config` checks conf/ against the schema; `track` mirrors the report, whatever wrote that."""
+    assert deps("config") == {"compose.py", "config"}
+    assert deps("track") == set()
+
+
+def test_every_dep_exists_and_is_a_module_of_the_library_or_a_room() -> None:
+    for stage in DVC:
+        for dep in deps(stage):
+            path = ROOT / "src/ddim" / dep
+            assert path.exists(), (stage, dep)
+            assert "/" not in dep, (stage, dep)
+
+
+@pytest.mark.parametrize(
+    ("edit", "stale"),
+    [
+        ("sampling", SAMPLERS),
+        ("tracking", set()),
+        ("runtime", set()),
+        ("records", set()),
+        ("stages", set()),
+        ("report", {"report"}),
+        ("analysis", {"analysis"}),
+        ("evaluation", {"features", "reference", "evaluate", "reconstruct", "analysis"}),
+        ("training", {"train"}),
+        ("plotting", {"evaluate", "reconstruct", "analysis", "report"}),
+        ("interop", {"train"}),
+        ("data", {"data"}),
+        ("sampler.py", SAMPLERS),
+        ("unet.py", {"train"} | SAMPLERS),
+    ],
+)
+def test_what_an_edit_makes_stale(edit: str, stale: set[str]) -> None:
+    """Directly; what follows, DVC decides by the checksums of the outputs."""
+    assert {stage for stage in DVC if edit in deps(stage)} == stale
+
+
+def test_the_files_of_the_pipeline_stay_readable() -> None:
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 220
