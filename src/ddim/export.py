@@ -1,8 +1,7 @@
 """python -m ddim.export WEIGHTS.safetensors FOLDER: our weights as a diffusers pipeline folder."""
 
-import sys
-
 from ddim.interop.pipeline_folder import main
+from ddim.runtime.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command(main)

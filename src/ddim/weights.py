@@ -1,9 +1,10 @@
-"""Weights as files: our own format, and the check that tensors are a given network.
+"""Weights as files: our own format, and the check that tensors fit a given network.
 
 A weights file is a safetensors file: the tensors of one UNet under their own names and, as JSON in
 its metadata, what is needed to use them. No pickled objects, so loading one runs no code.
 """
 
+import importlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,19 +27,19 @@ KEYS = {"image_size": "data.image_size", "in_channels": "data.channels"}
 
 
 def save(path: str | Path, unet: UNet, *, kind: str, info: Mapping[str, Any]) -> None:
-    """Write the network's weights to `path`, whole or not at all.
+    """Write the network's weights to `path`, atomically.
 
-    kind: "ema" or "raw". info: anything that JSON holds and that belongs beside results made with
-    these weights; the samples' record quotes "trained_steps" and "source", ddim.export needs
+    kind: "ema" or "raw". info: anything that JSON holds and that belongs beside results of these
+    weights; the samples' record quotes "trained_steps" and "source", ddim.export needs
     "diffusion" = {"T", "beta_start", "beta_end"}. The same arguments give the same bytes.
     """
     if kind not in KINDS:
         raise ValueError(f"kind of weights must be one of {KINDS}, got {kind!r}")
-    about = {"kind": kind, "arguments": unet.arguments, "info": dict(info)}
+    metadata = {"kind": kind, "arguments": unet.arguments, "info": dict(info)}
     tensors = {name: tensor.cpu().contiguous() for name, tensor in unet.state_dict().items()}
-    metadata = {KEY: json.dumps(about, sort_keys=True)}
+    entry = {KEY: json.dumps(metadata, sort_keys=True)}
     with replacing(Path(path)) as temporary:
-        temporary.write_bytes(safetensors.torch.save(tensors, metadata))
+        temporary.write_bytes(safetensors.torch.save(tensors, entry))
 
 
 def load(
@@ -54,27 +55,44 @@ def load(
     ValueError for a file that is damaged or holds another network; both name what is wrong.
     """
     path = Path(path)
-    tensors, metadata = read(path)
-    about = _about(path, metadata)
+    tensors, entries = read(path)
+    metadata = _metadata(path, entries)
     for key, value in (expect or {}).items():
         value = list(value) if isinstance(value, tuple) else value
-        if (found := about["arguments"][key]) != value:
+        if (actual := metadata["arguments"][key]) != value:
             key = KEYS.get(key, f"model.{key}")
-            raise ValueError(f"{key} is {value}, the weights in {path} have {found}")
-    return fit(about["arguments"], tensors, path).to(device), about
+            raise ValueError(f"{key} is {value}, the weights in {path} have {actual}")
+    return from_tensors(metadata["arguments"], tensors, path).to(device), metadata
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """What `load` says of the file besides the network, without reading its tensors."""
+    """What `load` returns besides the network, without reading its tensors."""
     with _opened(path) as file:
-        return _about(path, file.metadata() or {})
+        return _metadata(path, file.metadata() or {})
 
 
-def _about(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    if KEY not in metadata:
+def _metadata(path: Path, entries: Mapping[str, str]) -> dict[str, Any]:
+    if KEY not in entries:
         raise ValueError(f"{path} was not written by ddim: import it with train.import_from")
-    about: dict[str, Any] = json.loads(metadata[KEY])
-    return about
+    metadata: dict[str, Any] = json.loads(entries[KEY])
+    return metadata
+
+
+def import_published(
+    source: str | Path,
+    *,
+    sha256: str | None,
+    arguments: Mapping[str, Any],
+    kind: str,
+    cache: Path,
+) -> UNet:
+    """The network of somebody else's weights: see `ddim.interop.published.import_published`."""
+    # No import statement: what only loads our own files does not depend on the room interop.
+    interop = importlib.import_module("ddim.interop.published")
+    unet: UNet = interop.import_published(
+        source, sha256=sha256, arguments=arguments, kind=kind, cache=cache
+    )
+    return unet
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -95,7 +113,7 @@ def _opened(path: Path) -> Iterator[Any]:
         raise ValueError(f"{path} is truncated or no safetensors file ({error})") from error
 
 
-def fit(
+def from_tensors(
     arguments: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     path: Path,
@@ -114,9 +132,9 @@ def fit(
         if tensor is None:
             raise ValueError(f"{path} lacks the tensor {theirs} {list(ours.shape)}")
         if tensor.shape != ours.shape or not tensor.is_floating_point():
-            found = f"{list(tensor.shape)} of {tensor.dtype}"
+            actual = f"{list(tensor.shape)} of {tensor.dtype}"
             needs = f"{list(ours.shape)} of floating point"
-            raise ValueError(f"{path}: the tensor {theirs} is {found}, this network needs {needs}")
+            raise ValueError(f"{path}: the tensor {theirs} is {actual}, this network needs {needs}")
         state[name] = tensor.to(torch.float32)
     if extra := sorted(set(tensors) - set(names.values() if names else state)):
         more = f" (and {len(extra) - 1} more)" if len(extra) > 1 else ""

@@ -1,42 +1,17 @@
 """The network: exact parameter counts, DDPM's initialisation, the count of t, its arguments.
 
-That its outputs are those of diffusers' UNet2DModel is tested in test_weights.py, through both
-directions of the conversion.
+That its outputs are those of diffusers' UNet2DModel is tested in interop/test_diffusers_layout.py,
+through both directions of the conversion.
 """
 
 import math
 
 import pytest
 import torch
+from helpers.networks import TINY, randomised, tiny
 from torch import nn
 
 from ddim.unet import SelfAttention, UNet
-
-TINY = {
-    "image_size": 8,
-    "in_channels": 1,
-    "channels": 16,
-    "multipliers": [1, 2],
-    "blocks": 1,
-    "attention": [4],
-    "dropout": 0.0,
-    "groups": 4,
-}
-
-
-def tiny(**changes: object) -> UNet:
-    return UNet(**{**TINY, **changes})
-
-
-def randomised(unet: UNet) -> UNet:
-    """Every parameter random, also those that start at 0, so that every part can be seen."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, p in unet.named_parameters():
-            noise = torch.randn(p.shape, generator=generator)
-            scale = 0.1 if p.ndim == 1 else (p[0].numel()) ** -0.5
-            p.copy_(noise * scale + ("norm" in name and name.endswith("weight")))
-    return unet.eval()
 
 
 @pytest.mark.parametrize(

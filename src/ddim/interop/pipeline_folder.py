@@ -1,21 +1,21 @@
-"""python -m ddim.export WEIGHTS.safetensors FOLDER: our weights as a diffusers pipeline folder.
+"""Our weights as a diffusers pipeline folder (python -m ddim.export).
 
 `diffusers.DDIMPipeline.from_pretrained(FOLDER)` loads and samples from it. Writing needs no
 diffusers.
 """
 
-import argparse
 import json
 import os
 import shutil
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 
 from ddim import weights
-from ddim.interop import published
+from ddim.interop import diffusers_layout
+from ddim.runtime.cli import Parser
 
 VERSION = "0.42.0"  # of diffusers, whose folder format this is
 
@@ -27,8 +27,8 @@ def export(path: str | Path, folder: str | Path) -> None:
     """
     unet, about = weights.load(path)
     scheduler = scheduler_config(about["info"], Path(path))
-    config = {**published.diffusers_config(unet.arguments), "_diffusers_version": VERSION}
-    tensors = published.to_diffusers(unet.state_dict(), levels=len(unet.up))
+    config = {**diffusers_layout.unet_config(unet.arguments), "_diffusers_version": VERSION}
+    tensors = diffusers_layout.to_tensors(unet.state_dict(), levels=len(unet.up))
     folder = Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder} exists already: name a new folder")
@@ -38,9 +38,9 @@ def export(path: str | Path, folder: str | Path) -> None:
         (part / "scheduler").mkdir()
         _write(part / "model_index.json", PIPELINE)
         _write(part / "scheduler" / "scheduler_config.json", scheduler)
-        _write(part / "unet" / published.CONFIG, config)
+        _write(part / "unet" / diffusers_layout.CONFIG, config)
         data = safetensors.torch.save(tensors, {"format": "pt"})
-        (part / "unet" / published.WEIGHTS).write_bytes(data)
+        (part / "unet" / diffusers_layout.WEIGHTS).write_bytes(data)
         part.replace(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -84,16 +84,11 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def main(arguments: list[str]) -> int:
-    """The command line. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m ddim.export", description=export.__doc__)
+def main(arguments: Sequence[str]) -> None:
+    """The command line of `python -m ddim.export`."""
+    parser = Parser(prog="python -m ddim.export", description=export.__doc__)
     parser.add_argument("weights", help="e.g. out/digits/train/ema.safetensors")
     parser.add_argument("folder", help="to be written")
     args = parser.parse_args(arguments)
-    try:
-        export(args.weights, args.folder)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    export(args.weights, args.folder)
     print(f"{args.folder}: load it with diffusers.DDIMPipeline.from_pretrained({args.folder!r})")
-    return 0
