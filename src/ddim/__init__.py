@@ -11,20 +11,44 @@ Symbols. The same letter means different things in the papers; the code uses the
     x0_hat                      f_theta (Eq. 9)     x0-hat                pred_original_sample
     sigma(eta), "hat"           Eq. 16, sigma-hat   beta-tilde, beta      variance
 
-Data flows one way. Nothing imports a stage.
+The map. A room is a folder whose edits change the same result; docs/architecture.md says which.
 
-    schedule sampler noise      the mathematics: Eq. 12, Eq. 16, tau; no network
-    family discrete             Eq. 6-7 and Theorem 1; Appendix A's multinomial version
-    unet                        the network, eps = unet(x, t)
-    weights images data         files: weights, uint8 images, data sets
-    published export            other people's layouts of the weights, and ours for diffusers
-    training batches callbacks  Lightning: the objective, its batches, what happens around a step
-    generation spreading        images in numbers: shards that survive a kill, several processes
-    features metrics neighbours feature spaces; FID, KID; the distances of precision and recall
-    intervals tabular           95 % intervals; CSV
-    lecture                     the lecture's claims as figures and numbers
-    schema compose              configuration: types, ranges, conf/ -> params.yaml
-    stages                      one program per DVC stage
-    adopt track                 DVC takes over a multirun's cells; the sweep as one W&B run
-    report                      tables, figures and pages from the committed JSON; no torch
+The library: the papers for any eps_model(x, t), without configuration.
+
+    schedule       alpha-bar, sigma(eta), the trajectory tau; float64
+    sampler        Eq. 12: x_T -> x_0 (sample), x_0 -> x_T (encode), slerp
+    objective      Eq. 4 (q_sample), the training loss, horizontal flips
+    variational    Eq. 6-7 and Theorem 1: the family q_sigma, gamma, the bound
+    multinomial    Appendix A: the same for discrete data
+    noise          image i's noise from (seed, i)
+    unet           the network, eps = unet(x, t)
+    images         uint8 <-> [-1, 1], errors on [0, 1]
+    weights        load, save, import_published
+
+Commands: python -m ddim.<name>.
+
+    compose        conf/ -> params.yaml, which the pipeline runs; --check
+    export         our weights as a folder for diffusers' DDIMPipeline
+    adopt          commit a multirun's outputs to DVC, not computed again
+    track          the experiment as one W&B run, from its records
+    dashboard      the W&B workspace of an experiment
+
+Rooms whose edits change a result, in the order in which data flows through them.
+
+    data           files of a data set -> uint8 arrays
+    training       one recipe -> one network
+    interop        other people's weights and configurations, both ways
+    sampling       a network -> the images of a cell, in shards, on one process or several
+    evaluation     images -> feature spaces, FID, KID, precision, recall, intervals
+    plotting       matplotlib: grids of images, still figures, animations
+    analysis       the claims of the lecture and the paper, one module each
+    report         records -> tables, figures, README.md, index.html; no torch
+
+Rooms whose edits change none.
+
+    runtime        files, the command line, progress, locks, multiruns
+    config         settings: types, ranges, where every file lies
+    records        what stages write and the report reads: typed, versioned, with fingerprints
+    tracking       W&B, and what shows a training
+    stages         one thin program for each stage of dvc.yaml; nothing imports one
 """
