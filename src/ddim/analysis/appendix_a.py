@@ -6,6 +6,7 @@ this stage: nothing else of the pipeline uses these weights, so none are kept.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,51 +16,72 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
 from ddim import multinomial
-from ddim.config import paths
+from ddim.analysis.context import Context
+from ddim.analysis.presented import Picture, Presented, table
 from ddim.config.schema import Config
-from ddim.evaluation import features
+from ddim.evaluation import intervals
 from ddim.evaluation.fid import ReferenceStatistics
 from ddim.evaluation.fid import fid as frechet_distance
 from ddim.noise import Noise
 from ddim.objective import hflip
 from ddim.plotting import canvas
-from ddim.records import arrays
-from ddim.records.section import Section
-from ddim.runtime.device import torch_device
+from ddim.records.section import Table
 from ddim.runtime.progress import track
 from ddim.unet import UNet
 
+TITLE = "The discrete case (Appendix A)"
 CLAIM = (
     "The construction is not tied to Gaussian noise: a non-Markovian process with the right "
     "marginals exists for discrete data as well, and has a deterministic-like end of its own."
 )
 CLASSES = 2  # of a binary pixel
-LARGEST = 1 - 2**-24  # the float32 before 1: a uniform number stays below 1
+MAX_UNIFORM = 1 - 2**-24  # the float32 before 1: a uniform number stays below 1
 
 
-def section(cfg: Config) -> Section:
+@dataclass(frozen=True)
+class Cell:
+    """One eta and S: FID with its interval, the share of light pixels, the first images."""
+
+    eta: float
+    S: int
+    fid: intervals.Estimate
+    light: float
+    images: np.ndarray  # uint8 [num_shown,C,H,W]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Every cell of the sweep, and what it was trained and sampled with."""
+
+    T: int
+    train_steps: int
+    num_images: int
+    light: float  # share of light pixels in the training images
+    cells: tuple[Cell, ...]
+
+
+def measure(context: Context) -> Measured:
     """Train on the binarised training images, sample the sweep's grid, measure every cell."""
-    made = Section("discrete", 10, "The discrete case (Appendix A)", CLAIM)
-    device = torch_device(cfg.trainer.accelerator)
-    images = binarised(np.array(arrays.load(paths.data(cfg), "train").images))
+    cfg, device = context.cfg, context.device
+    images = binarised(np.array(context.train.images))
     network = train(cfg, images, device)
-    extractor = features.load_extractor(cfg.features, paths.features(cfg), device)
-
-    def measured(x: Tensor) -> np.ndarray:
-        return features.extract(extractor, pictures(x), cfg.features.batch_size, device)
-
-    reference = ReferenceStatistics.of(measured(images))
-    rows, shown = [], {}
-    cells = [(eta, S) for eta in _etas(cfg) for S in sorted(cfg.sweep.steps)]
-    with track(len(cells), "discrete cells") as advance:
-        for eta, S in cells:
+    reference = ReferenceStatistics.of(context.features(pictures(images)))
+    grid = [(eta, S) for eta in _etas(cfg) for S in sorted(cfg.sweep.steps)]
+    cells = []
+    with track(len(grid), "discrete cells") as advance:
+        for eta, S in grid:
             x = sample(cfg, network, S, eta, device)
-            fid = frechet_distance(measured(x), reference)
-            rows.append([eta, S, float(fid.value), *fid.interval, float(x.float().mean())])
-            shown[eta, S] = pictures(x[: cfg.analysis.num_shown])
+            fid = frechet_distance(context.features(pictures(x)), reference)
+            first = pictures(x[: cfg.analysis.num_shown])
+            cells.append(Cell(eta, S, fid, float(x.float().mean()), first))
             advance()
-    _show(cfg, rows, shown, float(images.float().mean()), made)
-    return made
+    return Measured(
+        T=cfg.diffusion.T,
+        train_steps=cfg.train.steps,
+        num_images=cfg.sample.num_images,
+        light=float(images.float().mean()),
+        cells=tuple(cells),
+    )
 
 
 def binarised(images: np.ndarray) -> Tensor:
@@ -117,7 +139,7 @@ def _fit(
 
 
 def _batch(cfg: Config, images: Tensor, generator: torch.Generator) -> Tensor:
-    """train.batch_size images with replacement, half of them mirrored if arrays.flip says so."""
+    """train.batch_size images with replacement, half of them mirrored where data.flip is set."""
     size = cfg.train.batch_size
     x_0 = images[torch.randint(len(images), (size,), generator=generator)]
     if not cfg.data.flip:
@@ -136,10 +158,10 @@ def _average(network: torch.nn.Module, decay: float) -> AveragedModel:
 
 
 def diffuse(x_0: Tensor, a: Tensor, generator: torch.Generator) -> Tensor:
-    """A draw of q(x_t | x_0): each pixel is kept with probability a [N], else drawn anew."""
+    """A draw of q(x_t | x_0): each pixel is kept with probability a [N], else resampled."""
     keep = torch.rand(x_0.shape, generator=generator) < a.reshape(-1, *[1] * (x_0.ndim - 1))
-    anew = torch.randint(CLASSES, x_0.shape, generator=generator)
-    return torch.where(keep, x_0, anew)
+    resampled = torch.randint(CLASSES, x_0.shape, generator=generator)
+    return torch.where(keep, x_0, resampled)
 
 
 def sample(
@@ -152,7 +174,7 @@ def sample(
     noise = Noise(cfg.sweep.seeds[0], range(cfg.sample.num_images), cfg.image_shape, device)
 
     def uniform(_: Tensor) -> Tensor:
-        return torch.special.ndtr(noise.draw()).clamp(max=LARGEST)
+        return torch.special.ndtr(noise.draw()).clamp(max=MAX_UNIFORM)
 
     @torch.inference_mode()
     def predict(x: Tensor, t: Tensor) -> Tensor:
@@ -187,42 +209,53 @@ def _etas(cfg: Config) -> list[float]:
     return etas
 
 
-def _show(
-    cfg: Config,
-    rows: Sequence[Sequence[float]],
-    shown: dict[tuple[float, int], np.ndarray],
-    light: float,
-    made: Section,
-) -> None:
-    steps, etas = sorted(cfg.sweep.steps), _etas(cfg)
-    at = {(row[0], int(row[1])): row for row in rows}
-    made.table(
+# --- what is said and shown ----------------------------------------------------------------------
+
+
+def present(measured: Measured) -> Presented:
+    """FID by eta and S, and the first images of every cell."""
+    cells = measured.cells
+    best = min(cells, key=lambda cell: cell.fid.value)
+    return Presented(
+        finding=(
+            f"One network trained on binary images serves every η and S here too; the best cell "
+            f"is η = {best.eta:g} with S = {best.S} (FID {best.fid.value:.2f})."
+        ),
+        text=(
+            f"Pixels are light from 128 on ({measured.light:.1%} are). {measured.num_images} "
+            f"images a cell, {measured.train_steps} steps of training, a = 1 - t/T, T = "
+            f"{measured.T}; τ_i = ⌊i T / S⌋, so every trajectory begins with the uniform x_T. η "
+            "names the range that the paper leaves open: at η = 0 a pixel is kept or takes the "
+            "prediction and is never resampled; at η = 1 nothing is kept but through the "
+            "prediction."
+        ),
+        numbers={f"fid_eta{cell.eta:g}_S{cell.S}": cell.fid.value for cell in cells},
+        pictures=(_samples(cells),),
+        tables=(_table(cells),),
+    )
+
+
+def _table(cells: Sequence[Cell]) -> Table:
+    etas = list(dict.fromkeys(cell.eta for cell in cells))
+    steps = list(dict.fromkeys(cell.S for cell in cells))
+    at = {(cell.eta, cell.S): cell.fid.value for cell in cells}
+    return table(
         "FID of binary samples against the binarised training images",
         ["η", *(f"S = {S}" for S in steps)],
-        [[f"{eta:g}", *(at[eta, S][2] for S in steps)] for eta in etas],
+        [[f"{eta:g}", *(at[eta, S] for S in steps)] for eta in etas],
     )
-    made.numbers |= {f"fid_eta{eta:g}_S{S}": at[eta, S][2] for eta, S in at}
-    best = min(rows, key=lambda row: row[2])
-    made.finding = (
-        f"One network trained on binary images serves every η and S here too; the best cell is "
-        f"η = {best[0]:g} with S = {best[1]:g} (FID {best[2]:.2f})."
-    )
-    made.text = (
-        f"Pixels are light from 128 on ({light:.1%} are). {cfg.sample.num_images} images a cell, "
-        f"{cfg.train.steps} steps of training, a = 1 - t/T, T = {cfg.diffusion.T}; "
-        "τ_i = ⌊i T / S⌋, so every trajectory begins with the uniform x_T. η names the "
-        "range that the paper leaves open: at η = 0 a pixel is kept or takes the prediction and is "
-        "never drawn anew; at η = 1 nothing is kept but through the prediction."
-    )
-    made.figure(
-        "samples.png",
-        canvas.picture(
-            np.concatenate(list(shown.values())),
-            len(next(iter(shown.values()))),
-            row_labels=[f"η = {eta:g}, S = {S}" for eta, S in shown],
+
+
+def _samples(cells: Sequence[Cell]) -> Picture:
+    return Picture(
+        file="samples.png",
+        content=canvas.picture(
+            np.concatenate([cell.images for cell in cells]),
+            len(cells[0].images),
+            row_labels=[f"η = {cell.eta:g}, S = {cell.S}" for cell in cells],
         ),
         caption="The first images of every cell; one column, one x_T.",
         alt="Rows of binary images, one for each η and S.",
         columns=["eta", "S", "fid", "low", "high", "light"],
-        rows=rows,
+        rows=[(c.eta, c.S, c.fid.value, *c.fid.interval, c.light) for c in cells],
     )

@@ -1,153 +1,130 @@
 """Interpolation (Fig. 6, D.5): between latents, between encoded real images, among four corners.
 
 What makes a good path, in numbers, for slerp and for the straight line: that it is even (no jump),
-short (no detour), and stays among images (its middle is no stranger than real images are).
+short (no detour), and stays among images (its middle is no farther from them than its ends).
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ddim.analysis.context import PATHS, Bench, pixels
+from ddim.analysis.context import PATHS, Context, pixels
+from ddim.analysis.presented import Picture, Presented, table
 from ddim.evaluation import intervals
 from ddim.plotting import canvas
-from ddim.records.section import Section
+from ddim.records.section import Table
 from ddim.sampler import slerp
 
+TITLE = "Interpolation"
 CLAIM = (
     "Because x_T determines the image, latents can be interpolated: the images between two "
     "are meaningful ones, also between two encoded real images."
 )
 CORNERS = 6  # images along the side of the four-corner grid
-WAYS = ("slerp", "straight line")
+SLERP, LINE = METHODS = ("slerp", "straight line")
+RANDOM, ENCODED = ENDS = ("random latents", "encoded images")
+NEIGHBOURS_PER_IMAGE = 16  # training images that neighbours are sought among, for each pair's image
+Kind = tuple[str, str]  # one of ENDS, one of METHODS
 
 
-def section(bench: Bench) -> Section:
-    """Decode paths between pairs of latents, drawn ones and encoded ones."""
-    made = Section("interpolate", 5, "Interpolation", CLAIM)
-    analysis = bench.cfg.analysis
-    drawn = bench.noise(PATHS, 2 * (analysis.num_images // 2))
-    encoded = bench.encode(bench.held_out(len(drawn)), analysis.steps)
+@dataclass(frozen=True)
+class Quality:
+    """The paths of one kind in feature space, means over pairs."""
+
+    largest_step: float  # in mean steps
+    length: float  # in distances of the ends
+    nearest: tuple[float, ...]  # distance to the nearest training image, point by point
+
+    @property
+    def middle(self) -> float:
+        """The middle's distance to the nearest training image, in units of the ends'."""
+        ends = 0.5 * (self.nearest[0] + self.nearest[-1])
+        return self.nearest[len(self.nearest) // 2] / ends
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All kinds of paths, the first of them as images, and the four-corner grid."""
+
+    S: int
+    points: int
+    num_pairs: int
+    quality: Mapping[Kind, Quality]
+    images: Mapping[Kind, np.ndarray]  # uint8 [pairs shown,points,C,H,W]
+    middle_norm: Mapping[str, float]  # of straight lines, in norms of their ends, by ENDS
+    corners: np.ndarray | None  # uint8 [CORNERS**2,C,H,W]; None with fewer than four latents
+
+
+def measure(context: Context) -> Measured:
+    """Decode paths between pairs of latents, random ones and encoded ones."""
+    context.require_images()
+    analysis = context.cfg.analysis
+    random = context.noise(PATHS, 2 * (analysis.num_images // 2))
+    encoded = context.encode(context.held_out(len(random)), analysis.steps)
+    latents = {RANDOM: random, ENCODED: encoded}
     paths = {
-        (ends, way): _paths(bench, latents, way)
-        for ends, latents in (("drawn latents", drawn), ("encoded images", encoded))
-        for way in WAYS
+        (ends, method): decode_paths(context, x_T, method)
+        for ends, x_T in latents.items()
+        for method in METHODS
     }
-    _quality(bench, paths, (_shrunk(drawn), _shrunk(encoded)), made)
-    _strips(bench, paths, made)
-    _corners(bench, drawn[:4], made)
-    return made
+    real = context.features(
+        np.array(context.train.images[: analysis.num_images * NEIGHBOURS_PER_IMAGE])
+    )
+    quality = {kind: _quality(context, images, real) for kind, images in paths.items()}
+    num_shown = max(1, analysis.num_shown // 2)
+    return Measured(
+        S=analysis.steps,
+        points=analysis.interpolate.points,
+        num_pairs=len(random) // 2,
+        quality=quality,
+        images={kind: images[:num_shown] for kind, images in paths.items()},
+        middle_norm={ends: _middle_norm(x_T) for ends, x_T in latents.items()},
+        corners=_corners(context, random[:4]),
+    )
 
 
-def _paths(bench: Bench, latents: Tensor, way: str) -> np.ndarray:
-    """Images uint8 [pairs, points, C, H, W] from latent 2i to latent 2i + 1."""
+def decode_paths(context: Context, latents: Tensor, method: str) -> np.ndarray:
+    """Images uint8 [pairs,points,C,H,W] from latent 2i to latent 2i + 1."""
     x, y = latents[0::2], latents[1::2]
-    weights = torch.linspace(0, 1, bench.cfg.analysis.points).tolist()
-    between = [slerp(x, y, w) if way == "slerp" else (1 - w) * x + w * y for w in weights]
+    weights = torch.linspace(0, 1, context.cfg.analysis.interpolate.points).tolist()
+    between = [slerp(x, y, w) if method == SLERP else (1 - w) * x + w * y for w in weights]
     flat = torch.stack(between, dim=1).flatten(0, 1)
-    decoded = pixels(bench.decode(flat, bench.cfg.analysis.steps))
+    decoded = pixels(context.decode(flat, context.cfg.analysis.steps))
     return decoded.reshape(len(x), len(weights), *decoded.shape[1:])
 
 
-def _shrunk(latents: Tensor) -> float:
+def _middle_norm(latents: Tensor) -> float:
     """The norm of a straight line's middle, as a share of its ends' norm: the mean over pairs."""
     x, y = latents[0::2].double().flatten(1), latents[1::2].double().flatten(1)
     ends = (x.norm(dim=1) + y.norm(dim=1)) / 2
     return float((((x + y) / 2).norm(dim=1) / ends).mean())
 
 
-def _quality(
-    bench: Bench,
-    paths: dict[tuple[str, str], np.ndarray],
-    shrunk: tuple[float, float],
-    made: Section,
-) -> None:
-    """Evenness, length and strangeness of every kind of path, in the feature space."""
-    real = bench.features(np.array(bench.train.images[: bench.cfg.analysis.num_images * 16]))
-    rows, profiles = [], []
-    for (ends, way), images in paths.items():
-        flat = bench.features(images.reshape(-1, *images.shape[2:])).astype(np.float64)
-        found = flat.reshape(*images.shape[:2], -1)
-        moves = np.linalg.norm(np.diff(found, axis=1), axis=2)  # [pairs, points - 1]
-        apart = np.linalg.norm(found[:, -1] - found[:, 0], axis=1)
-        largest = intervals.of_mean(moves.max(1) / moves.mean(1))
-        length = intervals.of_mean(moves.sum(1) / apart)
-        strange = [float(_nearest(found[:, i], real).mean()) for i in range(found.shape[1])]
-        middle = strange[len(strange) // 2] / (0.5 * (strange[0] + strange[-1]))
-        rows.append([f"{ends}, {way}", largest[0], length[0], middle])
-        profiles += [(ends, way, i / (len(strange) - 1), s) for i, s in enumerate(strange)]
-        key = f"{ends.split()[0]}_{way.split()[0]}"
-        made.numbers |= {f"{key}_largest": largest[0], f"{key}_length": length[0]}
-        made.numbers[f"{key}_middle"] = middle
-    columns = ["path", "largest step / mean step", "length / distance", "strangeness of the middle"]
-    pairs = len(next(iter(paths.values())))
-    made.table(f"Smoothness in feature space, mean over {pairs} paths", columns, rows)
-    by_name = {row[0]: row for row in rows}
-    ours, line = (by_name[f"encoded images, {way}"] for way in WAYS)
-    made.finding = (
-        f"Between two encoded real images, slerp's path is {ours[2]:.1f} times as long as the "
-        f"distance of its ends in feature space and its largest step {ours[1]:.1f} times the mean "
-        f"one ({line[2]:.1f} and {line[1]:.1f} on the straight line); its middle is "
-        f"{ours[3]:.2f} times as far from the nearest training image as its ends are "
-        f"({line[3]:.2f})."
+def _quality(context: Context, images: np.ndarray, real: np.ndarray) -> Quality:
+    """Of images uint8 [pairs,points,C,H,W]; `real`: features [M,D] of training images."""
+    flat = context.features(images.reshape(-1, *images.shape[2:])).astype(np.float64)
+    features = flat.reshape(*images.shape[:2], -1)
+    moves = np.linalg.norm(np.diff(features, axis=1), axis=2)  # [pairs, points - 1]
+    apart = np.linalg.norm(features[:, -1] - features[:, 0], axis=1)
+    nearest = (nearest_neighbour(features[:, i], real).mean() for i in range(features.shape[1]))
+    return Quality(
+        largest_step=intervals.of_mean(moves.max(1) / moves.mean(1))[0],
+        length=intervals.of_mean(moves.sum(1) / apart)[0],
+        nearest=tuple(map(float, nearest)),
     )
-    made.text = (
-        f"S = {bench.cfg.analysis.steps}, {bench.cfg.analysis.points} points a path. A straight "
-        "line between two latents leaves the shell where normal vectors lie: its middle has "
-        f"{shrunk[0]:.2f} of the norm of its ends between drawn latents, {shrunk[1]:.2f} between "
-        "encoded images. Slerp keeps the norm; the table says what the images make of that. An "
-        "even path has a largest step of 1 mean step, one without detours a length of 1."
-    )
-    _profile(profiles, made)
 
 
-def _nearest(found: np.ndarray, real: np.ndarray) -> np.ndarray:
+def nearest_neighbour(features: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Distance of each feature vector [N,D] to the nearest of `real` [M,D]: [N]."""
-    distances = torch.cdist(torch.from_numpy(found), torch.from_numpy(real).double())
+    distances = torch.cdist(torch.from_numpy(features), torch.from_numpy(real).double())
     return np.asarray(distances.amin(1).numpy())
 
 
-def _profile(profiles: list[tuple[str, str, float, float]], made: Section) -> None:
-    kinds = list(dict.fromkeys((ends, way) for ends, way, *_ in profiles))
-    with canvas.canvas() as drawn:
-        (axes,) = drawn.axes
-        for i, kind in enumerate(kinds):
-            mine = [row for row in profiles if row[:2] == kind]
-            x, y = [row[2] for row in mine], [row[3] for row in mine]
-            canvas.curve(axes, i, x, y, ", ".join(kind))
-        axes.set(xlabel="position on the path", ylabel="distance to the nearest training image")
-        axes.set_ylim(bottom=0)
-        axes.legend()
-    made.figure(
-        "strangeness.png",
-        drawn.png,
-        caption="How far the images on a path are from real ones, in feature space.",
-        alt="Curves of the distance to the nearest training image along the paths, for slerp and "
-        "the straight line, between drawn latents and between encoded images.",
-        columns=["ends", "way", "position", "distance"],
-        rows=profiles,
-    )
-
-
-def _strips(bench: Bench, paths: dict[tuple[str, str], np.ndarray], made: Section) -> None:
-    shown = max(1, bench.cfg.analysis.num_shown // 2)
-    for ends, file in (("drawn latents", "drawn.png"), ("encoded images", "encoded.png")):
-        kinds = [paths[ends, way] for way in WAYS]
-        pairs = range(min(shown, len(kinds[0])))
-        rows = [images[pair] for pair in pairs for images in kinds]
-        made.figure(
-            file,
-            canvas.picture(np.concatenate(rows), len(rows[0]), row_labels=list(WAYS) * len(pairs)),
-            caption=f"Between two {ends}: slerp, and below it the straight line.",
-            alt=f"Pairs of rows; in each the images change from the left end to the right one, "
-            f"between {ends}.",
-            columns=["row", "pair", "way"],
-            rows=[(2 * pair + i, pair, way) for pair in pairs for i, way in enumerate(WAYS)],
-        )
-
-
 def corner_grid(corners: Tensor, side: int) -> Tensor:
-    """D.5: latents [side * side, C, H, W] between four corners [4,C,H,W], by slerp of slerps."""
+    """D.5: latents [side * side,C,H,W] between four corners [4,C,H,W], by slerp of slerps."""
     upper_left, upper_right, lower_left, lower_right = (corner[None] for corner in corners)
     weights = torch.linspace(0, 1, side).tolist()
     rows = []
@@ -158,15 +135,113 @@ def corner_grid(corners: Tensor, side: int) -> Tensor:
     return torch.cat(rows)
 
 
-def _corners(bench: Bench, corners: Tensor, made: Section) -> None:
+def _corners(context: Context, corners: Tensor) -> np.ndarray | None:
     if len(corners) < 4:
-        return
-    decoded = pixels(bench.decode(corner_grid(corners, CORNERS), bench.cfg.analysis.steps))
+        return None
+    return pixels(context.decode(corner_grid(corners, CORNERS), context.cfg.analysis.steps))
+
+
+# --- what is said and shown ----------------------------------------------------------------------
+
+
+def present(measured: Measured) -> Presented:
+    """The quality of every kind of path, and paths to look at."""
+    ours, line = (measured.quality[ENCODED, method] for method in METHODS)
+    norm = measured.middle_norm
+    corners = () if measured.corners is None else (_corners_picture(measured.corners),)
+    return Presented(
+        finding=(
+            f"Between two encoded real images, slerp's path is {ours.length:.1f} times as long as "
+            f"the distance of its ends in feature space and its largest step "
+            f"{ours.largest_step:.1f} times the mean one ({line.length:.1f} and "
+            f"{line.largest_step:.1f} on the straight line); its middle is {ours.middle:.2f} times "
+            f"as far from the nearest training image as its ends are ({line.middle:.2f})."
+        ),
+        text=(
+            f"S = {measured.S}, {measured.points} points a path. A straight line between two "
+            "latents leaves the shell where normal vectors lie: its middle has "
+            f"{norm[RANDOM]:.2f} of the norm of its ends between random latents, "
+            f"{norm[ENCODED]:.2f} between encoded images. Slerp keeps the norm; the table says "
+            "what the images make of that. An even path has a largest step of 1 mean step, one "
+            "without detours a length of 1."
+        ),
+        numbers=_numbers(measured),
+        pictures=(_profile(measured), *(_strips(measured, ends) for ends in ENDS), *corners),
+        tables=(_table(measured),),
+    )
+
+
+def _numbers(measured: Measured) -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for (ends, method), quality in measured.quality.items():
+        key = f"{ends.split()[0]}_{method.split()[0]}"
+        numbers |= {
+            f"{key}_largest": quality.largest_step,
+            f"{key}_length": quality.length,
+            f"{key}_middle": quality.middle,
+        }
+    return numbers
+
+
+def _table(measured: Measured) -> Table:
+    columns = ["path", "largest step / mean step", "length / distance"]
+    return table(
+        f"Smoothness in feature space, mean over {measured.num_pairs} paths",
+        [*columns, "nearest-neighbour distance of the middle / of the ends"],
+        [
+            (f"{ends}, {method}", quality.largest_step, quality.length, quality.middle)
+            for (ends, method), quality in measured.quality.items()
+        ],
+    )
+
+
+def _profile(measured: Measured) -> Picture:
+    positions = [i / (measured.points - 1) for i in range(measured.points)]
+    with canvas.canvas() as figure:
+        (axes,) = figure.axes
+        for i, (kind, quality) in enumerate(measured.quality.items()):
+            canvas.curve(axes, i, positions, quality.nearest, ", ".join(kind))
+        axes.set(xlabel="position on the path", ylabel="distance to the nearest training image")
+        axes.set_ylim(bottom=0)
+        axes.legend()
+    return Picture(
+        file="nearest_neighbour.png",
+        content=figure.png,
+        caption="How far the images on a path are from real ones, in feature space.",
+        alt="Curves of the distance to the nearest training image along the paths, for slerp and "
+        "the straight line, between random latents and between encoded images.",
+        columns=["ends", "method", "position", "distance"],
+        rows=[
+            (*kind, position, distance)
+            for kind, quality in measured.quality.items()
+            for position, distance in zip(positions, quality.nearest, strict=True)
+        ],
+    )
+
+
+def _strips(measured: Measured, ends: str) -> Picture:
+    kinds = [measured.images[ends, method] for method in METHODS]
+    pairs = range(len(kinds[0]))
+    rows = [images[pair] for pair in pairs for images in kinds]
+    return Picture(
+        file=f"{ends.split()[0]}.png",
+        content=canvas.picture(
+            np.concatenate(rows), len(rows[0]), row_labels=list(METHODS) * len(pairs)
+        ),
+        caption=f"Between two {ends}: slerp, and below it the straight line.",
+        alt="Pairs of rows; in each the images change from the left end to the right one, "
+        f"between {ends}.",
+        columns=["row", "pair", "method"],
+        rows=[(2 * pair + i, pair, method) for pair in pairs for i, method in enumerate(METHODS)],
+    )
+
+
+def _corners_picture(images: np.ndarray) -> Picture:
     weights = torch.linspace(0, 1, CORNERS).tolist()
-    made.figure(
-        "corners.png",
-        canvas.picture(decoded, CORNERS),
-        caption="Four drawn latents in the corners, slerp of slerps between them (D.5).",
+    return Picture(
+        file="corners.png",
+        content=canvas.picture(images, CORNERS),
+        caption="Four random latents in the corners, slerp of slerps between them (D.5).",
         alt="A square grid of images between those in its four corners.",
         columns=["image", "down", "across"],
         rows=[(i, weights[i // CORNERS], weights[i % CORNERS]) for i in range(CORNERS * CORNERS)],

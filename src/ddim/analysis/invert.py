@@ -1,186 +1,289 @@
 """Not invertible against invertible (the lecture's limitation 2 and Case 2).
 
-One image, encoded again and again: by DDPM's forward process, which draws z in
-x_T = sqrt(a) x_0 + sqrt(1 - a) z, and by DDIM's, which draws nothing. Then whether the latents of
-real images look like noise at all.
+One image, encoded again and again: by DDPM's forward process, which draws noise (Eq. 4), and by
+DDIM's, which draws nothing. Then whether the latents of real images look like noise at all.
 """
 
 import math
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import stats
 from torch import Tensor
 
 from ddim.analysis import statistics
-from ddim.analysis.context import DRAWS, Bench, pixels
+from ddim.analysis.context import DRAWS, Context, pixels
+from ddim.analysis.presented import Picture, Presented, table
 from ddim.evaluation import intervals
 from ddim.images import squared_errors
+from ddim.objective import q_sample
 from ddim.plotting import canvas
-from ddim.records.section import Rows, Section
+from ddim.plotting.style import stroke
+from ddim.records.section import Table
 
-DDPM, DDIM = "DDPM", "DDIM"
-REAL = 5000  # training images, at most, that say how much a pixel changes
-STILL = 0.05  # standard deviation on [0, 1] below which a pixel is called still
+TITLE = "Not invertible against invertible"
 CLAIM = (
     "DDPM's forward process gives one image a different latent every time, so it cannot be "
     "inverted; with σ = 0 an image has one latent, and decoding returns the image."
 )
+DDPM, DDIM = "DDPM", "DDIM"
+MAX_IMAGES = 5000  # training images, at most, that say how much a pixel varies
+STD_THRESHOLD = 0.05  # standard deviation on [0, 1] below which a pixel is called constant
+ROWS_SHOWN = {DDPM: 3, DDIM: 2}  # enough to see whether they differ
 
 
-def section(bench: Bench) -> Section:
-    """Measure and draw; see the module."""
-    made = Section("invert", 2, "Not invertible against invertible", CLAIM)
-    images = bench.held_out(bench.cfg.analysis.num_images)
-    _round_trips(bench, images, made)
-    _normality(bench, bench.encode(images, bench.cfg.analysis.steps), made)
-    return made
+@dataclass(frozen=True)
+class RoundTrip:
+    """One encoder: how far its latents of one image differ, and what decoding returns."""
+
+    encoder: str
+    spread: float  # standard deviation per pixel of one image's latents
+    largest_difference: float
+    mse: tuple[float, float, float]  # mean, low, high of the round trip's squared error
+    decoded: tuple[np.ndarray, ...]  # uint8 [num_shown,C,H,W], one for each row shown
 
 
-def _round_trips(bench: Bench, images: Tensor, made: Section) -> None:
-    """Encode every image `draws` times both ways, decode, compare."""
-    S, draws = bench.cfg.analysis.steps, bench.cfg.analysis.draws
-    latents = {
-        DDPM: torch.stack([diffuse(bench, images, S, seed=DRAWS + k) for k in range(draws)]),
-        DDIM: torch.stack([bench.encode(images, S) for _ in range(draws)]),
-    }
-    decoded = {name: [bench.decode(x_T, S) for x_T in xs] for name, xs in latents.items()}
-    rows: list[list[Any]] = []
-    for name, xs in latents.items():
-        spread = float(xs.double().var(0).mean().sqrt())  # the variance is unbiased, std is not
-        widest = float((xs - xs[0]).abs().max())
-        errors = np.mean([squared_errors(back, images) for back in decoded[name]], axis=0)
-        rows.append([name, spread, widest, *intervals.of_mean(errors)])
-    columns = ["encoder", "spread of the latents", "largest difference", "round-trip error"]
-    title = f"{draws} encodings of each of {len(images)} held-out images (error: on [0, 1])"
-    made.table(title, [*columns, "low", "high"], rows)
-    (_, spread, _, lost, *_), (_, same, widest, kept, *_) = rows
-    made.numbers |= {
-        "ddpm_spread": spread,
-        "ddim_spread": same,
-        "ddim_largest_difference": widest,
-        "ddpm_round_trip": lost,
-        "ddim_round_trip": kept,
-    }
-    made.finding = (
-        f"Encoded {draws} times, an image's latents spread by {spread:.2f} per pixel under DDPM "
-        f"and by {same:g} under DDIM; there and back costs a squared error of {kept:.2g} "
-        f"under DDIM and {lost:.2g} under DDPM."
+@dataclass(frozen=True)
+class PixelVariation:
+    """Standard deviations of the latents where training images are constant, and elsewhere."""
+
+    num_constant: int
+    num_pixels: int
+    std_constant: float
+    std_varying: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Both encoders, and how normal the latents of encoded images are."""
+
+    S: int
+    draws: int
+    num_images: int
+    last_t: int  # tau_S
+    a: float  # alpha_bar there
+    originals: np.ndarray  # uint8 [num_shown,C,H,W]
+    ddpm: RoundTrip
+    ddim: RoundTrip
+    latents: np.ndarray  # float32 [N,C,H,W], encoded by DDIM
+    moments: statistics.Moments
+    moments_of_normal: statistics.Moments  # of as many true normal numbers
+    chi: statistics.ChiTest
+    pixels: PixelVariation | None  # None where all pixels vary, or none
+
+    @property
+    def d(self) -> int:
+        """Numbers in one latent."""
+        return int(self.latents[0].size)
+
+    @property
+    def norms(self) -> np.ndarray:
+        """The norm of every latent, float64 [N]."""
+        flat = self.latents.reshape(len(self.latents), -1)
+        return torch.from_numpy(flat).double().norm(dim=1).numpy()
+
+
+def measure(context: Context) -> Measured:
+    """Encode every image several times both ways and decode; then look at the latents."""
+    context.require_images()
+    analysis = context.cfg.analysis
+    S, draws = analysis.steps, analysis.invert.draws
+    images = context.held_out(analysis.num_images)
+    ddpm = [diffuse(context, images, S, seed=DRAWS + k) for k in range(draws)]
+    ddim = [context.encode(images, S) for _ in range(draws)]
+    latents = context.encode(images, S)
+    return Measured(
+        S=S,
+        draws=draws,
+        num_images=len(images),
+        last_t=context.tau(S)[-1],
+        a=float(context.alpha_bar[context.tau(S)[-1]]),
+        originals=pixels(images[: analysis.num_shown]),
+        ddpm=_round_trip(context, DDPM, images, torch.stack(ddpm)),
+        ddim=_round_trip(context, DDIM, images, torch.stack(ddim)),
+        latents=latents.numpy(),
+        moments=statistics.moments(latents.numpy()),
+        moments_of_normal=statistics.moments(context.noise(DRAWS, len(latents)).numpy()),
+        chi=statistics.chi_test(
+            latents.double().flatten(1).norm(dim=1).numpy(), latents[0].numel()
+        ),
+        pixels=_pixel_variation(context, latents),
     )
-    a = float(bench.alpha_bar[bench.tau(S)[-1]])
-    again = "equal to the last bit" if widest == 0 else f"equal up to {widest:.1g}"
-    made.text = (
-        f"Both kinds of latents lie at tau_S = {bench.tau(S)[-1]} and are decoded by the same "
-        f"deterministic sampler (S = {S}). DDPM's hold the image at √a = {math.sqrt(a):.2g} times "
-        f"its size, under fresh noise of {math.sqrt(1 - a):.4f}; DDIM's are {again}: encoding "
-        "draws nothing."
-    )
-    _strip(bench, images, decoded, rows, made)
 
 
-def _strip(
-    bench: Bench, images: Tensor, decoded: dict[str, list[Tensor]], rows: Rows, made: Section
-) -> None:
-    shown = bench.cfg.analysis.num_shown
-    strip, labels = [images[:shown]], ["original"]
-    for name, kept in ((DDPM, 3), (DDIM, 2)):  # rows enough to see whether they differ
-        strip += [back[:shown] for back in decoded[name][:kept]]
-        labels += [f"{name}, {k + 1}" for k in range(len(decoded[name][:kept]))]
-    made.figure(
-        "round_trip.png",
-        canvas.picture(pixels(torch.cat(strip)), len(strip[0]), row_labels=labels),
-        caption="Held-out images; below, what comes back from DDPM's latents and from DDIM's.",
-        alt="Rows of images: originals; what DDPM's latents decode to (squared error "
-        f"{rows[0][3]:.2g}); what DDIM's latents decode to (squared error {rows[1][3]:.2g}).",
-        columns=["encoder", "spread", "largest_difference", "error", "low", "high"],
-        rows=rows,
-    )
-
-
-def diffuse(bench: Bench, x_0: Tensor, S: int, seed: int) -> Tensor:
+def diffuse(context: Context, x_0: Tensor, S: int, seed: int) -> Tensor:
     """DDPM's encoding: a draw of q(x_t | x_0) at t = tau_S, from where S steps decode."""
-    a = float(bench.alpha_bar[bench.tau(S)[-1]])
-    return math.sqrt(a) * x_0 + math.sqrt(1 - a) * bench.noise(seed, len(x_0))
+    a = float(context.alpha_bar[context.tau(S)[-1]])
+    return q_sample(x_0, a, context.noise(seed, len(x_0)))
 
 
-def _normality(bench: Bench, latents: Tensor, made: Section) -> None:
-    """Moments of the encoded images, and their norms against the chi distribution."""
-    d, n = latents[0].numel(), len(latents)
-    found = statistics.moments(latents.numpy())
-    norms = latents.double().flatten(1).norm(dim=1).numpy()
-    distance, p_value = statistics.kolmogorov_smirnov(statistics.chi_cdf(norms, d))
-    drawn = statistics.moments(bench.noise(DRAWS, n).numpy())
-    made.table(
-        f"Are the latents standard normal? {n} encoded images, {d} numbers each",
-        ["", "mean", "variance", "skewness", "excess kurtosis"],
-        [["encoded images", *found], ["as many true normal numbers", *drawn]],
+def _round_trip(context: Context, encoder: str, images: Tensor, latents: Tensor) -> RoundTrip:
+    """Decode latents [draws,N,C,H,W] of images [N,C,H,W]."""
+    analysis = context.cfg.analysis
+    decoded = [context.decode(x_T, analysis.steps) for x_T in latents]
+    errors = np.mean([squared_errors(back, images) for back in decoded], axis=0)
+    kept = decoded[: ROWS_SHOWN[encoder]]
+    return RoundTrip(
+        encoder=encoder,
+        spread=float(latents.double().var(0).mean().sqrt()),  # the variance is unbiased, std not
+        largest_difference=float((latents - latents[0]).abs().max()),
+        mse=intervals.of_mean(errors),
+        decoded=tuple(pixels(back[: analysis.num_shown]) for back in kept),
     )
-    made.numbers |= {
-        "latent_mean": found.mean,
-        "latent_variance": found.variance,
-        "latent_skewness": found.skewness,
-        "latent_excess_kurtosis": found.excess_kurtosis,
-        "norm_mean": float(norms.mean()),
-        "norm_mean_of_chi": math.sqrt(2) * math.exp(math.lgamma((d + 1) / 2) - math.lgamma(d / 2)),
-        "norm_ks_distance": distance,
-        "norm_ks_p": p_value,
-    }
-    verdict = "no sign against it" if p_value > 0.05 else "they are not"
-    made.text += (
-        f"\n\nWere the encoder exact and the network perfect, latents of real images would be "
-        f"standard normal and their norms chi-distributed with {d} degrees of freedom. A "
-        f"Kolmogorov-Smirnov test of the {n} norms gives a distance of {distance:.3f} "
-        f"(p = {p_value:.2g}): {verdict}."
-    )
-    made.text += _still_pixels(bench, latents, made)
-    _norms_figure(latents, norms, d, made)
 
 
-def _still_pixels(bench: Bench, latents: Tensor, made: Section) -> str:
-    """What pixels that hardly ever change do to their latents: no noise in, none out."""
-    spread = pixel_spread(np.array(bench.train.images[:REAL]))
+def _pixel_variation(context: Context, latents: Tensor) -> PixelVariation | None:
+    spread = pixel_std(np.array(context.train.images[:MAX_IMAGES]))
     of_latents = latents.std(0).numpy()
-    still = spread < STILL
-    if not still.any() or still.all():
-        return ""
-    quiet, lively = float(of_latents[still].mean()), float(of_latents[~still].mean())
-    made.numbers |= {"latent_std_still": quiet, "latent_std_others": lively}
-    return (
-        f" The {still.sum()} of {still.size} values that hardly change from image to image in the "
-        f"training set have latents with a standard deviation of {quiet:.2f}; the others' is "
-        f"{lively:.2f}."
-    ) + (" An invertible map cannot make noise out of a constant." if quiet < lively else "")
+    constant = spread < STD_THRESHOLD
+    if not constant.any() or constant.all():
+        return None
+    return PixelVariation(
+        num_constant=int(constant.sum()),
+        num_pixels=constant.size,
+        std_constant=float(of_latents[constant].mean()),
+        std_varying=float(of_latents[~constant].mean()),
+    )
 
 
-def pixel_spread(images: np.ndarray) -> np.ndarray:
+def pixel_std(images: np.ndarray) -> np.ndarray:
     """Standard deviation of every pixel over uint8 images [N,C,H,W], on [0, 1]: [C,H,W]."""
     return np.asarray(images.astype(np.float64).std(0) / 255)
 
 
-def _norms_figure(latents: Tensor, norms: np.ndarray, d: int, made: Section) -> None:
+# --- what is said and shown ----------------------------------------------------------------------
+
+
+def present(measured: Measured) -> Presented:
+    """Both encoders beside each other, and the latents beside the normal distribution."""
+    ddpm, ddim = measured.ddpm, measured.ddim
+    return Presented(
+        finding=(
+            f"Encoded {measured.draws} times, an image's latents spread by {ddpm.spread:.2f} per "
+            f"pixel under DDPM and by {ddim.spread:g} under DDIM; the round trip costs a squared "
+            f"error of {ddim.mse[0]:.2g} under DDIM and {ddpm.mse[0]:.2g} under DDPM."
+        ),
+        text=_text(measured),
+        numbers=_numbers(measured),
+        pictures=(_strip(measured), _latents_figure(measured)),
+        tables=(_encoders(measured), _moments(measured)),
+    )
+
+
+def _numbers(measured: Measured) -> dict[str, float]:
+    ddpm, ddim, varying = measured.ddpm, measured.ddim, measured.pixels
+    numbers = {
+        "ddpm_spread": ddpm.spread,
+        "ddim_spread": ddim.spread,
+        "ddim_largest_difference": ddim.largest_difference,
+        "ddpm_round_trip": ddpm.mse[0],
+        "ddim_round_trip": ddim.mse[0],
+        **{f"latent_{key}": value for key, value in measured.moments._asdict().items()},
+        "norm_mean": float(measured.norms.mean()),
+        "norm_mean_of_chi": float(stats.chi(measured.d).mean()),
+        "norm_ks_distance": measured.chi.distance,
+        "norm_ks_p": measured.chi.p_value,
+    }
+    if varying is not None:
+        numbers["latent_std_constant_pixels"] = varying.std_constant
+        numbers["latent_std_varying_pixels"] = varying.std_varying
+    return numbers
+
+
+def _text(measured: Measured) -> str:
+    a, widest, chi = measured.a, measured.ddim.largest_difference, measured.chi
+    again = "equal to the last bit" if widest == 0 else f"equal up to {widest:.1g}"
+    verdict = "no sign against it" if chi.p_value > 0.05 else "they are not"
+    return (
+        f"Both kinds of latents lie at tau_S = {measured.last_t} and are decoded by the same "
+        f"deterministic sampler (S = {measured.S}). DDPM's hold the image at √a = "
+        f"{math.sqrt(a):.2g} times its size, under fresh noise of {math.sqrt(1 - a):.4f}; DDIM's "
+        f"are {again}: encoding draws nothing.\n\n"
+        f"Were the encoder exact and the network perfect, latents of real images would be "
+        f"standard normal and their norms chi-distributed with {measured.d} degrees of freedom. A "
+        f"Kolmogorov-Smirnov test of the {measured.num_images} norms gives a distance of "
+        f"{chi.distance:.3f} (p = {chi.p_value:.2g}): {verdict}.{_on_pixels(measured.pixels)}"
+    )
+
+
+def _on_pixels(varying: PixelVariation | None) -> str:
+    """What pixels that hardly ever change do to their latents: no noise in, none out."""
+    if varying is None:
+        return ""
+    text = (
+        f" The {varying.num_constant} of {varying.num_pixels} values that hardly change from "
+        "image to image in the training set have latents with a standard deviation of "
+        f"{varying.std_constant:.2f}; the others' is {varying.std_varying:.2f}."
+    )
+    less = varying.std_constant < varying.std_varying
+    return text + (" An invertible map cannot make noise out of a constant." if less else "")
+
+
+def _rows(measured: Measured) -> list[tuple[str, float, float, float, float, float]]:
+    both = (measured.ddpm, measured.ddim)
+    return [(one.encoder, one.spread, one.largest_difference, *one.mse) for one in both]
+
+
+def _encoders(measured: Measured) -> Table:
+    columns = ["encoder", "spread of the latents", "largest difference", "round-trip error"]
+    images = f"{measured.num_images} held-out images (error: on [0, 1])"
+    title = f"{measured.draws} encodings of each of {images}"
+    return table(title, [*columns, "low", "high"], _rows(measured))
+
+
+def _moments(measured: Measured) -> Table:
+    return table(
+        f"Are the latents standard normal? {measured.num_images} encoded images, "
+        f"{measured.d} numbers each",
+        ["", "mean", "variance", "skewness", "excess kurtosis"],
+        [
+            ["encoded images", *measured.moments],
+            ["as many true normal numbers", *measured.moments_of_normal],
+        ],
+    )
+
+
+def _strip(measured: Measured) -> Picture:
+    rows, labels = [measured.originals], ["original"]
+    for one in (measured.ddpm, measured.ddim):
+        rows += one.decoded
+        labels += [f"{one.encoder}, {k + 1}" for k in range(len(one.decoded))]
+    images = np.concatenate(rows)
+    return Picture(
+        file="round_trip.png",
+        content=canvas.picture(images, len(measured.originals), row_labels=labels),
+        caption="Held-out images; below, what comes back from DDPM's latents and from DDIM's.",
+        alt="Rows of images: originals; what DDPM's latents decode to (squared error "
+        f"{measured.ddpm.mse[0]:.2g}); what DDIM's latents decode to (squared error "
+        f"{measured.ddim.mse[0]:.2g}).",
+        columns=["encoder", "spread", "largest_difference", "error", "low", "high"],
+        rows=_rows(measured),
+    )
+
+
+def _latents_figure(measured: Measured) -> Picture:
+    norms, d = measured.norms, measured.d
+    chi = stats.chi(d)
     r = np.linspace(min(norms.min(), math.sqrt(d) - 3), max(norms.max(), math.sqrt(d) + 3), 200)
     quantiles = np.linspace(0.005, 0.995, 67)
-    ours = np.quantile(latents.numpy().ravel(), quantiles)
-    normal = torch.special.ndtri(torch.from_numpy(quantiles)).numpy()
-    with canvas.canvas(2, width=7.4) as drawn:
-        left, right = drawn.axes
+    ours, normal = np.quantile(measured.latents.ravel(), quantiles), stats.norm.ppf(quantiles)
+    with canvas.canvas(2, width=7.4) as figure:
+        left, right = figure.axes
         canvas.bars(left, 1, norms, max(8, len(norms) // 6), "encoded images")
-        canvas.thin_curve(left, 0, r, statistics.chi_density(r, d), f"chi, {d} degrees")
+        canvas.thin_curve(left, 0, r, chi.pdf(r), f"chi, {d} degrees")
         left.set(xlabel="norm of x_T", ylabel="density")
         left.legend(loc="upper left", bbox_to_anchor=(0, 1.17), ncols=2)
         canvas.thin_curve(right, 0, normal, normal, "normal")
-        right.scatter(normal, ours, s=12, color=canvas.stroke(1).light, label="encoded images")
+        right.scatter(normal, ours, s=12, color=stroke(1).light, label="encoded images")
         right.set(xlabel="quantile of N(0, 1)", ylabel="quantile of the latents")
         right.legend(loc="lower right")
-    made.figure(
-        "latents.png",
-        drawn.png,
+    return Picture(
+        file="latents.png",
+        content=figure.png,
         caption="Latents of encoded held-out images: norms (left) and all entries (right).",
         alt=f"Left, a histogram of {len(norms)} norms with mean {norms.mean():.2f} under the chi "
         "density. Right, quantiles of the entries against those of the normal distribution.",
         columns=["image", "norm", "chi_cdf"],
-        rows=[
-            (i, float(norm), float(u))
-            for i, (norm, u) in enumerate(zip(norms, statistics.chi_cdf(norms, d), strict=True))
-        ],
+        rows=[(i, float(norm), float(chi.cdf(norm))) for i, norm in enumerate(norms)],
     )

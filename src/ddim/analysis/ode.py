@@ -1,93 +1,140 @@
 """The ODE view (Sec. 4.3): with eta = 0 a sampler is Euler's method, and its error falls with S."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ddim.analysis import statistics
-from ddim.analysis.context import PATHS, Bench
+from ddim.analysis.context import PATHS, Context
+from ddim.analysis.presented import Picture, Presented
 from ddim.evaluation import intervals
 from ddim.plotting import canvas
-from ddim.records.section import Section
 
+TITLE = "The ODE view"
 CLAIM = (
     "With σ = 0 the sampler follows an ordinary differential equation, "
     "which is why steps can be skipped: fewer of them are a coarser solution of the same thing."
 )
 
 
-def section(bench: Bench) -> Section:
-    """Solve from the same x_T with every number of steps; the last one is the yardstick."""
-    made = Section("ode", 8, "The ODE view", CLAIM)
-    *steps, longest = bench.cfg.analysis.ode_steps
-    x_T = bench.noise(PATHS, bench.cfg.analysis.num_images)
-    yardstick = bench.decode(x_T, longest).double().flatten(1)
-    size = yardstick.norm(dim=1)
-    rows, means = [], []
+@dataclass(frozen=True)
+class Measured:
+    """Relative distance to the reference solution, for every shorter one, from the same x_T."""
+
+    num_images: int
+    T: int
+    steps: tuple[int, ...]  # rising, without the longest
+    longest: int  # steps of the reference solution
+    errors: tuple[float, ...]  # means
+    intervals: tuple[tuple[float, float, float], ...]  # mean, low, high
+    first_t: int  # tau_S of the fewest steps
+
+    @property
+    def middle_steps(self) -> list[int]:
+        """Steps where neither coarseness nor the reference's own error is large."""
+        middle = [S for S in self.steps if 10 <= S <= self.longest / 5]
+        return middle if len(middle) > 1 else list(self.steps)
+
+    @property
+    def order(self) -> float:
+        """p of S^-p, the reference solution's own error allowed for."""
+        return statistics.order(self.steps, self.errors, self.longest)
+
+    @property
+    def plain_slope(self) -> float:
+        """p of a straight line on the logarithms over `middle_steps`."""
+        at = dict(zip(self.steps, self.errors, strict=True))
+        return statistics.order(self.middle_steps, [at[S] for S in self.middle_steps])
+
+
+def measure(context: Context) -> Measured:
+    """Solve from the same x_T with every number of steps; the longest is the reference solution."""
+    cfg = context.cfg
+    *steps, longest = cfg.analysis.ode.steps
+    x_T = context.noise(PATHS, cfg.analysis.num_images)
+    reference = context.decode(x_T, longest).double().flatten(1)
+    size = reference.norm(dim=1)
+    means, rows = [], []
     for S in steps:
-        error = (bench.decode(x_T, S).double().flatten(1) - yardstick).norm(dim=1) / size
-        rows.append([S, *intervals.of_mean(np.asarray(error))])
+        error = (context.decode(x_T, S).double().flatten(1) - reference).norm(dim=1) / size
         means.append(float(error.mean()))
-    near = [S for S in steps if 10 <= S <= longest / 5]
-    near = near if len(near) > 1 else steps
-    fitted = statistics.order(steps, means, longest)
-    plain = statistics.order(near, [means[steps.index(S)] for S in near])
-    _figure(steps, means, longest, fitted, rows, made)
-    made.numbers |= {f"error_S{S}": mean for S, mean in zip(steps, means, strict=True)}
-    made.numbers |= {"order": fitted, "plain_slope": plain}
-    made.finding = (
-        f"The error falls as S^-{fitted:.2f} over S = {steps[0]}..{steps[-1]} "
-        f"(Euler's method: 1); at S = {steps[0]} it is {means[0]:.0%} of the image, "
-        f"at S = {steps[-1]} {means[-1]:.1%}."
+        rows.append(intervals.of_mean(np.asarray(error)))
+    return Measured(
+        num_images=len(x_T),
+        T=cfg.diffusion.T,
+        steps=tuple(steps),
+        longest=longest,
+        errors=tuple(means),
+        intervals=tuple(rows),
+        first_t=context.tau(steps[0])[-1],
     )
-    made.text = (
-        f"Relative distance |x_0(S) - x_0({longest})| / |x_0({longest})| from the same x_T, mean "
-        f"over {len(x_T)} images. The yardstick has an error of the same kind, so the model "
-        f"fitted is S^-p - {longest}^-p. A straight line on the logarithms over "
-        f"S = {near[0]}..{near[-1]} has the slope {-plain:.2f}."
-    )
-    made.text += _late_start(bench, steps[0])
-    return made
 
 
-def _late_start(bench: Bench, S: int) -> str:
+# --- what is said and shown ----------------------------------------------------------------------
+
+
+def present(measured: Measured) -> Presented:
+    """The error against S, with the fitted order."""
+    steps, errors, middle = measured.steps, measured.errors, measured.middle_steps
+    longest, order, slope = measured.longest, measured.order, measured.plain_slope
+    return Presented(
+        finding=(
+            f"The error falls as S^-{order:.2f} over S = {steps[0]}..{steps[-1]} "
+            f"(Euler's method: 1); at S = {steps[0]} it is {errors[0]:.0%} of the image, "
+            f"at S = {steps[-1]} {errors[-1]:.1%}."
+        ),
+        text=(
+            f"Relative distance |x_0(S) - x_0({longest})| / |x_0({longest})| from the same x_T, "
+            f"mean over {measured.num_images} images. The reference solution has an error of the "
+            f"same kind, so the model fitted is S^-p - {longest}^-p. A straight line on the "
+            f"logarithms over S = {middle[0]}..{middle[-1]} has the slope {-slope:.2f}."
+            f"{_late_start(measured)}"
+        ),
+        numbers={
+            **{f"error_S{S}": error for S, error in zip(steps, errors, strict=True)},
+            "order": order,
+            "plain_slope": slope,
+        },
+        pictures=(_figure(measured),),
+    )
+
+
+def _late_start(measured: Measured) -> str:
     """What the error also holds where the trajectory does not begin at T."""
-    T, first = bench.cfg.diffusion.T, bench.tau(S)[-1]
+    first, T = measured.first_t, measured.T
     if first == T:
         return ""
     return (
-        f" The spacing begins at tau_S, which is {first} at S = {S} and not T = {T}: x_T is taken "
-        "for a state at tau_S, and what that late start costs is part of the error."
+        f" The spacing begins at tau_S, which is {first} at S = {measured.steps[0]} and not "
+        f"T = {T}: x_T is taken for a state at tau_S, and what that late start costs is part of "
+        "the error."
     )
 
 
-def _figure(
-    steps: list[int],
-    errors: list[float],
-    longest: int,
-    p: float,
-    rows: list[list[float]],
-    made: Section,
-) -> None:
+def _figure(measured: Measured) -> Picture:
+    steps, errors, longest, p = measured.steps, measured.errors, measured.longest, measured.order
     s = np.geomspace(steps[0], steps[-1], 100)
     shape = np.asarray(steps, dtype=float) ** -p - float(longest) ** -p
     scale = float(np.exp(np.mean(np.log(errors) - np.log(shape))))
-    with canvas.canvas() as drawn:
-        (axes,) = drawn.axes
+    with canvas.canvas() as figure:
+        (axes,) = figure.axes
         canvas.curve(axes, 1, steps, errors, "measured")
-        canvas.band(axes, 1, steps, [row[2] for row in rows], [row[3] for row in rows])
+        _, low, high = (list(column) for column in zip(*measured.intervals, strict=True))
+        canvas.band(axes, 1, steps, low, high)
         fit = scale * (s**-p - float(longest) ** -p)
         canvas.thin_curve(axes, 0, s, fit, f"fit, order {p:.2f}")
         guide = errors[0] * steps[0] / s
-        axes.plot(s, guide, color="#6b6b6b", linestyle=":", linewidth=1, label="slope -1")
+        axes.plot(s, guide, color=canvas.GUIDE, linestyle=":", linewidth=1, label="slope -1")
         axes.set_yscale("log")
         canvas.ticks(axes, steps)
         axes.set(xlabel="steps S", ylabel=f"relative distance to S = {longest}")
         axes.legend()
-    made.figure(
-        "order.png",
-        drawn.png,
+    return Picture(
+        file="order.png",
+        content=figure.png,
         caption=f"Error against a solution with {longest} steps, on logarithmic axes.",
         alt="A falling curve on logarithmic axes: "
         + ", ".join(f"{error:.3g} at S = {S}" for S, error in zip(steps, errors, strict=True)),
         columns=["S", "error", "low", "high"],
-        rows=rows,
+        rows=[(S, *row) for S, row in zip(steps, measured.intervals, strict=True)],
     )

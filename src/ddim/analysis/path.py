@@ -1,6 +1,6 @@
 """The denoising path: x_t and x0_hat along the trajectory, as a grid and as an animation."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,131 +9,174 @@ import numpy as np
 import torch
 
 from ddim import sampler
-from ddim.analysis.context import PATHS, Bench, pixels
+from ddim.analysis.context import PATHS, Context, pixels
+from ddim.analysis.presented import Picture, Presented
 from ddim.evaluation import intervals
 from ddim.images import squared_errors
 from ddim.plotting import canvas, grids
-from ddim.records.section import Section
 
+TITLE = "The denoising path"
 CLAIM = (
     "Each step predicts x_0 from x_t and takes the direction to x_{t-1} from it; "
     "the prediction sharpens on the way from noise to image."
 )
 COLUMNS = 9  # of the grid
+GRID_ROWS = 3  # images of the grid, at most
 SETTLED = 0.1  # of the squared difference of two images: when x0_hat is called settled
-FRAME = 64  # pixels that the side of one animated image takes, at least
+MIN_SIDE = 64  # pixels that the side of one animated image takes, at least
+NUM_FRAMES = 50  # about
+FRAMES_AT_END, MILLISECONDS = 10, 80
 
 
-def section(bench: Bench) -> Section:
-    """Walk once with analysis.steps steps and look at every state."""
-    made = Section("path", 4, "The denoising path", CLAIM)
-    analysis = bench.cfg.analysis
-    S, n = analysis.steps, max(analysis.num_images, analysis.num_shown)
-    states = _walk(bench, S, n)
-    _errors(bench, states, n, made)
-    _grid(states, min(3, bench.cfg.analysis.num_shown), made)
-    _animation(states, bench.cfg.analysis.num_shown, made)
-    return made
+@dataclass(frozen=True)
+class Measured:
+    """Every step of a trajectory: t, the first images, and the error of the prediction."""
+
+    num_images: int
+    a: float  # alpha_bar at the first t
+    times: tuple[int, ...]  # falling
+    errors: tuple[tuple[float, float, float], ...]  # of x0_hat at each t: mean, low, high
+    states: np.ndarray  # x_t, uint8 [steps,num_shown,C,H,W]
+    predictions: np.ndarray  # x0_hat from x_t, uint8 [steps,num_shown,C,H,W]
+    final: np.ndarray  # x_0, uint8 [num_shown,C,H,W]
+
+    @property
+    def settled(self) -> int:
+        """The first t at which the prediction is settled."""
+        settled = (
+            t for t, (mean, *_) in zip(self.times, self.errors, strict=True) if mean <= SETTLED
+        )
+        return next(settled, self.times[-1])
+
+    @property
+    def rows(self) -> list[tuple[float, ...]]:
+        """The lines of the CSV."""
+        return [(t, *error) for t, error in zip(self.times, self.errors, strict=True)]
 
 
-def _walk(bench: Bench, S: int, n: int) -> list[sampler.State]:
-    """All states from tau_S to 0 of n images, on the CPU."""
-    x_T = bench.noise(PATHS, n).to(bench.device)
-    walk = sampler.sample_progressive(bench.eps_model, x_T, bench.alpha_bar, bench.tau(S))
-    return [
-        sampler.State(s.t, s.x.cpu(), None if s.x0_hat is None else s.x0_hat.cpu()) for s in walk
-    ]
-
-
-def _predictions(states: Sequence[sampler.State]) -> list[tuple[int, torch.Tensor, torch.Tensor]]:
-    """(t, x_t, x0_hat from x_t): a state's x0_hat was predicted from the state before it."""
-    found = []
-    for here, following in pairwise(states):
-        assert following.x0_hat is not None
-        found.append((here.t, here.x, following.x0_hat))
-    return found
-
-
-def _errors(bench: Bench, states: Sequence[sampler.State], n: int, made: Section) -> None:
-    """How near x0_hat is to the image that comes out, step by step."""
+def measure(context: Context) -> Measured:
+    """Sample once with analysis.steps steps and look at every state."""
+    context.require_images()
+    analysis = context.cfg.analysis
+    n, num_shown = max(analysis.num_images, analysis.num_shown), analysis.num_shown
+    states = _states(context, n)
     x_0 = states[-1].x
     unrelated = float(squared_errors(x_0, x_0.roll(1, dims=0)).mean())
-    rows = []
-    for t, _, x0_hat in _predictions(states):
-        mean, low, high = intervals.of_mean(squared_errors(x0_hat, x_0) / unrelated)
-        rows.append([t, mean, max(low, 0.0), high])
-    root = float(bench.alpha_bar[states[0].t]) ** 0.5
-    settled = next((t for t, mean, *_ in rows if mean <= SETTLED), rows[-1][0])
-    share = sum(t > settled for t, *_ in rows) / len(rows)
-    made.numbers |= {"error_at_start": rows[0][1], "settled_at_t": float(settled)}
-    made.finding = (
-        f"From t = {settled} on, after {share:.0%} of the steps, the prediction is nearer to the "
-        f"final image than {SETTLED:.0%} of what separates two images."
+    times, errors, before, predicted = [], [], [], []
+    for state, following in pairwise(states):  # x0_hat was predicted from the state before
+        assert following.x0_hat is not None
+        mean, low, high = intervals.of_mean(squared_errors(following.x0_hat, x_0) / unrelated)
+        times.append(state.t)
+        errors.append((mean, max(low, 0.0), high))
+        before.append(pixels(state.x[:num_shown]))
+        predicted.append(pixels(following.x0_hat[:num_shown]))
+    return Measured(
+        num_images=n,
+        a=float(context.alpha_bar[times[0]]),
+        times=tuple(times),
+        errors=tuple(errors),
+        states=np.stack(before),
+        predictions=np.stack(predicted),
+        final=pixels(x_0[:num_shown]),
     )
-    made.text = (
-        f"η = 0, S = {len(rows)}, mean over {n} images. At t = {rows[0][0]}, x0_hat "
-        f"divides by √a = {root:.2g} and so magnifies the network's error {1 / root:.3g} times."
+
+
+def _states(context: Context, n: int) -> list[sampler.State]:
+    """All states from tau_S to 0 of n images, on the CPU."""
+    x_T = context.noise(PATHS, n).to(context.device)
+    tau = context.tau(context.cfg.analysis.steps)
+    states = sampler.sample_progressive(context.eps_model, x_T, context.alpha_bar, tau)
+    return [sampler.State(s.t, s.x.cpu(), _on_cpu(s.x0_hat)) for s in states]
+
+
+def _on_cpu(x: torch.Tensor | None) -> torch.Tensor | None:
+    return None if x is None else x.cpu()
+
+
+# --- what is said and shown ----------------------------------------------------------------------
+
+
+def present(measured: Measured) -> Presented:
+    """The prediction's error against t, the grid, the animation."""
+    times, settled = measured.times, measured.settled
+    share = sum(t > settled for t in times) / len(times)
+    root = measured.a**0.5
+    return Presented(
+        finding=(
+            f"From t = {settled} on, after {share:.0%} of the steps, the prediction is nearer to "
+            f"the final image than {SETTLED:.0%} of what separates two images."
+        ),
+        text=(
+            f"η = 0, S = {len(times)}, mean over {measured.num_images} images. At t = {times[0]}, "
+            f"x0_hat divides by √a = {root:.2g} and so magnifies the network's error "
+            f"{1 / root:.3g} times."
+        ),
+        numbers={"error_at_start": measured.errors[0][0], "settled_at_t": float(settled)},
+        pictures=(_errors(measured), _grid(measured), _animation(measured)),
     )
-    with canvas.canvas() as drawn:
-        (axes,) = drawn.axes
-        times, means, lows, highs = (list(column) for column in zip(*rows, strict=True))
+
+
+def _errors(measured: Measured) -> Picture:
+    means, lows, highs = (list(column) for column in zip(*measured.errors, strict=True))
+    times = measured.times
+    with canvas.canvas() as figure:
+        (axes,) = figure.axes
         canvas.thin_curve(axes, 1, times, means, "x0_hat")
         canvas.band(axes, 1, times, lows, highs)
         axes.invert_xaxis()
         axes.set(xlabel="t, from noise to image", ylabel="squared error of x0_hat", yscale="log")
-    made.figure(
-        "prediction.png",
-        drawn.png,
+    return Picture(
+        file="prediction.png",
+        content=figure.png,
         caption="Squared error of the prediction x0_hat to the final image, 1 being that of two "
         "unrelated images. Band: 95 % interval.",
-        alt=f"A curve from {rows[0][1]:.3g} at t = {rows[0][0]} to {rows[-1][1]:.3g} at "
-        f"t = {rows[-1][0]}.",
+        alt=f"A curve from {means[0]:.3g} at t = {times[0]} to {means[-1]:.3g} at t = {times[-1]}.",
         columns=["t", "error", "low", "high"],
-        rows=rows,
+        rows=measured.rows,
     )
 
 
-def _grid(states: Sequence[sampler.State], shown: int, made: Section) -> None:
-    every = _predictions(states)
-    chosen = [every[round(i)] for i in np.linspace(0, len(every) - 1, COLUMNS)]
-    rows, labels = [], []
-    for image in range(shown):
-        rows += [x[image] for _, x, _ in chosen] + [x0_hat[image] for _, _, x0_hat in chosen]
-        labels += ["x_t", "x0_hat"]
-    made.figure(
-        "grid.png",
-        canvas.picture(
-            pixels(torch.stack(rows)),
+def _grid(measured: Measured) -> Picture:
+    chosen = [round(i) for i in np.linspace(0, len(measured.times) - 1, COLUMNS)]
+    num_images = min(GRID_ROWS, measured.states.shape[1])
+    rows = []
+    for image in range(num_images):
+        rows += [measured.states[chosen, image], measured.predictions[chosen, image]]
+    times = [measured.times[i] for i in chosen]
+    return Picture(
+        file="grid.png",
+        content=canvas.picture(
+            np.concatenate(rows),
             len(chosen),
-            row_labels=labels,
-            column_labels=[str(t) for t, _, _ in chosen],
+            row_labels=["x_t", "x0_hat"] * num_images,
+            column_labels=[str(t) for t in times],
         ),
         caption="The state x_t and, below it, the prediction x0_hat made from it; t above.",
-        alt=f"{shown} pairs of rows from left (t = {chosen[0][0]}) to right (t = {chosen[-1][0]}): "
+        alt=f"{num_images} pairs of rows from left (t = {times[0]}) to right (t = {times[-1]}): "
         "in each, the state x_t above and the prediction x0_hat made from it below.",
         columns=["column", "t"],
-        rows=[(i, t) for i, (t, _, _) in enumerate(chosen)],
+        rows=list(enumerate(times)),
     )
 
 
-def _animation(states: Sequence[sampler.State], shown: int, made: Section) -> None:
-    """x_t above x0_hat, at most about 50 frames and a still end."""
-    every = _predictions(states)
-    chosen = every[:: max(1, len(every) // 50)]
-    last = states[-1].x[:shown]
-    pairs = [(x[:shown], x0_hat[:shown]) for _, x, x0_hat in chosen] + [(last, last)] * 10
-    scale = max(1, -(-FRAME // last.shape[-1]))
-    frames = [grids.grid(pixels(torch.cat(pair)), shown, scale=scale) for pair in pairs]
+def _animation(measured: Measured) -> Picture:
+    """x_t above x0_hat, and the final images at the end for a while."""
+    every = max(1, len(measured.times) // NUM_FRAMES)
+    pairs = list(zip(measured.states[::every], measured.predictions[::every], strict=True))
+    pairs += [(measured.final, measured.final)] * FRAMES_AT_END
+    num_shown, side = len(measured.final), measured.final.shape[-1]
+    scale = max(1, -(-MIN_SIDE // side))
+    frames = [grids.grid(np.concatenate(pair), num_shown, scale=scale) for pair in pairs]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "path.png"
-        grids.save_animation(path, frames, 80)
+        grids.save_animation(path, frames, MILLISECONDS)
         content = path.read_bytes()
-    made.figure(
-        "path.png",
-        content,
+    return Picture(
+        file="path.png",
+        content=content,
         caption="Animated: x_t above, x0_hat below.",
         alt="Animation of two rows of images: the states x_t from noise on above, the predictions "
         "of the final images below.",
         columns=["frame", "t"],
-        rows=[(i, t) for i, (t, _, _) in enumerate(chosen)],
+        rows=list(enumerate(measured.times[::every])),
     )

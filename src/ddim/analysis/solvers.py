@@ -1,7 +1,7 @@
 """Newer samplers in the same table: what would a user of today pick?
 
 Schedulers of diffusers over the same network and the same x_T as our DDIM, by what they cost: the
-evaluations of the network that were really made.
+evaluations of the network that were counted.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,17 +11,22 @@ from typing import Any
 import numpy as np
 
 from ddim.analysis import statistics
-from ddim.analysis.context import Bench
+from ddim.analysis.context import Context
+from ddim.analysis.presented import Picture, Presented, table
 from ddim.config import paths
 from ddim.evaluation import intervals
+from ddim.evaluation.fid import ReferenceStatistics
 from ddim.evaluation.fid import fid as frechet_distance
 from ddim.evaluation.reference import load_statistics
 from ddim.plotting import canvas
-from ddim.records.section import Section
+from ddim.records.aggregate import overlap
+from ddim.records.section import Table, Value
 from ddim.runtime import files
 from ddim.runtime.progress import Advance, track
-from ddim.sampling.generate import DDIM, Walk, generate
+from ddim.sampling.generate import generate
+from ddim.sampling.samplers import DDIM, Sampler
 
+TITLE = "Newer samplers, same network"
 CLAIM = (
     "DDIM made few steps possible with the network of a DDPM; samplers found since then "
     "serve the same network."
@@ -30,7 +35,7 @@ OURS = "DDIM (ours)"
 
 
 @dataclass(frozen=True)
-class Measured:
+class Row:
     """One solver with one S."""
 
     name: str
@@ -40,61 +45,90 @@ class Measured:
     distance: float | None  # to our longest eta = 0 cell, 1 being that of unrelated images
 
 
-def section(bench: Bench) -> Section:
-    """Sample and measure every row of `solvers` at every S."""
-    made = Section("solvers", 9, "Newer samplers, same network", CLAIM)
-    solvers = bench.cfg.solvers
-    walks = {(name, S): walk for S in solvers.steps for name, walk in _walks(bench, S).items()}
-    reference = load_statistics(paths.reference(bench.cfg))
-    distance = _distance_to_longest(bench)
-    found = []
-    with track(len(walks) * solvers.num_images, "solvers") as advance:
-        for (name, S), walk in walks.items():
-            shape = (solvers.num_images, bench.extractor.num_features)
-            with files.scratch(paths.WORK, shape, np.float32) as seen:
-                nfe = _sample(bench, walk, advance, seen)
-                fid = frechet_distance(seen, reference)
-                found.append(Measured(name, S, nfe, fid, distance(seen) if distance else None))
-    _table(found, made)
-    _figure(found, made)
-    _say(bench, found, made)
-    return made
+@dataclass(frozen=True)
+class Measured:
+    """Every solver at every S."""
+
+    num_images: int
+    rows: tuple[Row, ...]
+
+    @property
+    def budgets(self) -> list[int]:
+        """Evaluations that our DDIM takes, rising."""
+        return sorted({row.nfe for row in self.rows if row.name == OURS})
+
+    def best_within(self, budget: int) -> Row:
+        """The row of the lowest FID that needs at most `budget` evaluations."""
+        return min((row for row in self.rows if row.nfe <= budget), key=lambda row: row.fid.value)
 
 
-def _walks(bench: Bench, S: int) -> dict[str, Walk]:
-    """Ours and every configured scheduler; a mistake in one shows before any image is made."""
+def measure(context: Context) -> Measured:
+    """Sample and measure every row of analysis.solvers at every S."""
+    solvers = context.cfg.analysis.solvers
+    samplers = {
+        (name, S): sampler
+        for S in solvers.steps
+        for name, sampler in build_samplers(context, S).items()
+    }
+    reference = load_statistics(paths.reference(context.cfg))
+    distance = _distance_to_longest(context)
+    rows = []
+    with track(len(samplers) * solvers.num_images, "solvers") as advance:
+        for (name, S), sampler in samplers.items():
+            nfe, fid, apart = _measure_one(context, sampler, reference, distance, advance)
+            rows.append(Row(name, S, nfe, fid, apart))
+    return Measured(solvers.num_images, tuple(rows))
+
+
+def build_samplers(context: Context, S: int) -> dict[str, Sampler]:
+    """Ours and every configured scheduler; a mistake in one shows before anything is sampled."""
     from ddim.sampling.diffusers_schedulers import Scheduler
 
-    model: Any = bench.eps_model
-    ours = DDIM(
-        eps_model=model, alpha_bar=bench.alpha_bar, tau=bench.tau(S), eta=0.0, clip_x0=False
-    )
-    walks: dict[str, Walk] = {OURS: ours}
-    for name, row in bench.cfg.solvers.rows.items():
+    model: Any = context.eps_model
+    alpha_bar = context.alpha_bar
+    ours = DDIM(eps_model=model, alpha_bar=alpha_bar, tau=context.tau(S), eta=0.0, clip_x0=False)
+    samplers: dict[str, Sampler] = {OURS: ours}
+    for name, row in context.cfg.analysis.solvers.rows.items():
         try:
-            walks[name] = Scheduler(model, bench.alpha_bar, S, row.scheduler, row.options)
+            samplers[name] = Scheduler(model, alpha_bar, S, row.scheduler, row.options)
         except ValueError as error:
-            raise ValueError(f"solvers.rows.{name}: {error} (or set solvers=none)") from None
-    return walks
+            key, none = f"analysis.solvers.rows.{name}", "analysis/solvers=none"
+            raise ValueError(f"{key}: {error} (or set {none})") from None
+    return samplers
 
 
-def _sample(bench: Bench, walk: Walk, advance: Advance, seen: np.ndarray) -> int:
-    """Write the features of n images, from the x_T of the sweep's first seed, to `seen` [n,D].
+def _measure_one(
+    context: Context,
+    sampler: Sampler,
+    reference: ReferenceStatistics,
+    distance: Callable[[np.ndarray], float] | None,
+    advance: Advance,
+) -> tuple[int, intervals.Estimate, float | None]:
+    """(evaluations an image, FID, distance to the longest chain)."""
+    shape = (context.cfg.analysis.solvers.num_images, context.extractor.num_features)
+    with files.scratch(paths.WORK, shape, np.float32) as features:
+        nfe = _sample(context, sampler, advance, features)
+        apart = None if distance is None else distance(features)
+        return nfe, frechet_distance(features, reference), apart
+
+
+def _sample(context: Context, sampler: Sampler, advance: Advance, features: np.ndarray) -> int:
+    """Write the features of n images, from the x_T of the sweep's first seed, to `features` [n,D].
 
     Returns the evaluations per image.
     """
-    n, first = len(seen), 0
-    counter = _Counter(walk.eps_model)
+    n, first = len(features), 0
+    counter = _Counter(sampler.eps_model)
     for images in generate(
-        replace(walk, eps_model=counter),  # type: ignore[type-var]
+        replace(sampler, eps_model=counter),  # type: ignore[type-var]
         range(n),
-        seed=bench.cfg.sweep.seeds[0],
-        shape=bench.cfg.image_shape,
-        batch_size=bench.cfg.sample.batch_size,
-        device=bench.device,
+        seed=context.cfg.sweep.seeds[0],
+        shape=context.cfg.image_shape,
+        batch_size=context.cfg.sample.batch_size,
+        device=context.device,
         advance=advance,
     ):
-        seen[first : first + len(images)] = bench.features(images)
+        features[first : first + len(images)] = context.features(images)
         first += len(images)
     assert first == n
     assert counter.images % n == 0
@@ -112,73 +146,83 @@ class _Counter:
         return self._eps_model(x, t)
 
 
-def _distance_to_longest(bench: Bench) -> Callable[[np.ndarray], float] | None:
+def _distance_to_longest(context: Context) -> Callable[[np.ndarray], float] | None:
     """Feature distance to the sweep's longest eta = 0 images, which have the same x_T."""
-    cfg = bench.cfg
+    cfg = context.cfg
     if 0.0 not in cfg.sweep.eta:
         return None
-    longest = bench.features(bench.cell_images(max(cfg.sweep.steps), 0.0))
+    longest = context.features(context.cell_images(max(cfg.sweep.steps), 0.0))
     unrelated = statistics.unrelated_distance(longest)
 
-    def distance(seen: np.ndarray) -> float:
-        found = seen[: len(longest)]
-        return float(np.linalg.norm(found - longest[: len(found)], axis=1).mean() / unrelated)
+    def distance(features: np.ndarray) -> float:
+        ours = features[: len(longest)]
+        return float(np.linalg.norm(ours - longest[: len(ours)], axis=1).mean() / unrelated)
 
     return distance
 
 
-def _table(found: Sequence[Measured], made: Section) -> None:
-    names = list(dict.fromkeys(m.name for m in found))
-    steps = list(dict.fromkeys(m.steps for m in found))
-    at = {(m.name, m.steps): m for m in found}
-
-    def wide(title: str, cell: Callable[[Measured], object]) -> None:
-        rows = [[name, *(cell(at[name, S]) for S in steps)] for name in names]
-        made.table(title, ["sampler", *(f"S = {S}" for S in steps)], rows)
-
-    wide("FID", lambda m: float(m.fid.value))
-    wide("FID, 95 % interval", lambda m: "{:.4g} – {:.4g}".format(*m.fid.interval))
-    wide("Evaluations of the network per image", lambda m: m.nfe)
-    if found[0].distance is not None:
-        wide("Feature distance to DDIM's longest chain, same x_T", lambda m: m.distance)
+# --- what is said and shown ----------------------------------------------------------------------
 
 
-def _figure(found: Sequence[Measured], made: Section) -> None:
-    names = list(dict.fromkeys(m.name for m in found))
-    with canvas.canvas(height=4.2) as drawn:
-        (axes,) = drawn.axes
-        for i, name in enumerate(names):
-            mine = [m for m in found if m.name == name]
-            canvas.curve(axes, i, [m.nfe for m in mine], [m.fid.value for m in mine], name)
-        axes.set(xlabel="evaluations of the network", ylabel="FID", yscale="log")
-        canvas.ticks(axes, sorted({m.nfe for m in found if m.name == OURS}))
-        axes.legend()
-    made.figure(
-        "fid.png",
-        drawn.png,
-        caption="FID against the cost, on logarithmic axes: one network, one set of x_T.",
-        alt="; ".join(f"{m.name}, {m.nfe} evaluations: FID {m.fid.value:.2f}" for m in found),
-        columns=["sampler", "S", "nfe", "fid", "low", "high", "distance"],
-        rows=[(m.name, m.steps, m.nfe, m.fid.value, *m.fid.interval, m.distance) for m in found],
+def present(measured: Measured) -> Presented:
+    """Which one is best at about the cost of a short trajectory."""
+    budgets = measured.budgets
+    picks = {budget: measured.best_within(budget) for budget in budgets}
+    winners = ", ".join(
+        f"{row.name} within {budget} evaluations ({row.fid.value:.2f})"
+        for budget, row in picks.items()
+    )
+    ours = next(r for r in measured.rows if r.name == OURS and r.nfe == budgets[0])
+    chance = overlap(ours.fid.interval, picks[budgets[0]].fid.interval)
+    return Presented(
+        finding=f"The lowest FID is that of {winners}.",
+        text=(
+            f"{measured.num_images} images each, x_T of the sweep's first seed. A scheduler "
+            "brings its own trajectory and may evaluate the network more than S times; the "
+            "abscissa counts the evaluations themselves. At "
+            f"{budgets[0]} evaluations the best differs from our DDIM by "
+            f"{'less' if chance else 'more'} than the 95 % intervals."
+        ),
+        numbers={f"fid_{row.name}_S{row.steps}": float(row.fid.value) for row in measured.rows},
+        pictures=(_figure(measured.rows),),
+        tables=_tables(measured.rows),
     )
 
 
-def _say(bench: Bench, found: Sequence[Measured], made: Section) -> None:
-    """Which one is best at about the cost of a short trajectory."""
-    made.numbers |= {f"fid_{m.name}_S{m.steps}": float(m.fid.value) for m in found}
-    budgets = sorted({m.nfe for m in found if m.name == OURS})
-    picks = [min((m for m in found if m.nfe <= b), key=lambda m: m.fid.value) for b in budgets]
-    made.finding = "The lowest FID is that of " + ", ".join(
-        f"{pick.name} within {budget} evaluations ({pick.fid.value:.2f})"
-        for pick, budget in zip(picks, budgets, strict=True)
-    ) + "."  # fmt: skip
-    ours = next(m for m in found if m.name == OURS and m.steps == budgets[0])
-    best = picks[0]
-    apart = not intervals.overlap(ours.fid.interval, best.fid.interval)
-    made.text = (
-        f"{bench.cfg.solvers.num_images} images each, x_T of the sweep's first seed. A scheduler "
-        "brings its own trajectory and may evaluate the network more than S times; the abscissa "
-        f"counts what was really evaluated. At {budgets[0]} evaluations the best differs from our DDIM by "
-        + ("more" if apart else "less")
-        + " than the 95 % intervals."
+def _tables(rows: Sequence[Row]) -> tuple[Table, ...]:
+    names = list(dict.fromkeys(row.name for row in rows))
+    steps = list(dict.fromkeys(row.steps for row in rows))
+    at = {(row.name, row.steps): row for row in rows}
+
+    def wide(title: str, value: Callable[[Row], Value]) -> Table:
+        lines = [[name, *(value(at[name, S]) for S in steps)] for name in names]
+        return table(title, ["sampler", *(f"S = {S}" for S in steps)], lines)
+
+    tables = [
+        wide("FID", lambda row: float(row.fid.value)),
+        wide("FID, 95 % interval", lambda row: "{:.4g} – {:.4g}".format(*row.fid.interval)),
+        wide("Evaluations of the network per image", lambda row: row.nfe),
+    ]
+    if rows[0].distance is not None:
+        title = "Feature distance to DDIM's longest chain, same x_T"
+        tables.append(wide(title, lambda row: float(row.distance or 0.0)))
+    return tuple(tables)
+
+
+def _figure(rows: Sequence[Row]) -> Picture:
+    with canvas.canvas(height=4.2) as figure:
+        (axes,) = figure.axes
+        for i, name in enumerate(dict.fromkeys(row.name for row in rows)):
+            mine = [row for row in rows if row.name == name]
+            canvas.curve(axes, i, [r.nfe for r in mine], [r.fid.value for r in mine], name)
+        axes.set(xlabel="evaluations of the network", ylabel="FID", yscale="log")
+        canvas.ticks(axes, sorted({row.nfe for row in rows if row.name == OURS}))
+        axes.legend()
+    return Picture(
+        file="fid.png",
+        content=figure.png,
+        caption="FID against the cost, on logarithmic axes: one network, one set of x_T.",
+        alt="; ".join(f"{r.name}, {r.nfe} evaluations: FID {r.fid.value:.2f}" for r in rows),
+        columns=["sampler", "S", "nfe", "fid", "low", "high", "distance"],
+        rows=[(r.name, r.steps, r.nfe, r.fid.value, *r.fid.interval, r.distance) for r in rows],
     )

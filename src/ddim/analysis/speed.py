@@ -1,33 +1,36 @@
-"""Slow against fast (limitation 1; Fig. 4): what a step costs, and how many are needed.
+"""Slow against fast (limitation 1; Fig. 4): how many evaluations of the network are needed.
 
-Reads the sweep's JSON; needs no network and no torch.
+Reads the sweep's records; needs no network and no torch. Cost is counted in network evaluations,
+which every machine repeats; wall times are in reports/<name>/timings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import fmean
-from typing import Any
 
+from ddim.analysis.context import Context
+from ddim.analysis.presented import Picture, Presented, table
 from ddim.config import paths
-from ddim.config.schema import Cell, Config
-from ddim.records.section import Section
-from ddim.runtime.files import read_json
+from ddim.plotting import canvas
+from ddim.records import aggregate
+from ddim.records.section import Table
 
+TITLE = "Slow against fast"
 CLAIM = (
     "DDPM's long chain is the bottleneck of generation; DDIM needs far fewer steps of the same "
     "network."
 )
+DDIM = "0.0"  # eta of the deterministic row
+NONE = "none"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What the sweep found for one S and eta, its seeds together."""
+class Point:
+    """What the sweep measured for one S and eta, its seeds together."""
 
     steps: int
     eta: str
     n: int  # images behind each FID, which depends on it
-    seconds: float  # per image
+    nfe: int
     fid: float
     low: float
     high: float
@@ -38,118 +41,148 @@ class Measured:
         return f"S = {self.steps}, η = {self.eta}"
 
 
-def section(cfg: Config) -> Section:
-    """Time against S, and the shortest trajectory that is as good as the longest one."""
-    made = Section("speed", 1, "Slow against fast", CLAIM)
-    cells = [
-        _measured(cfg, steps, eta) for eta in cfg.sweep.eta for steps in sorted(cfg.sweep.steps)
-    ]
-    _costs(cells, made)
-    made.finding = _verdict(cells, made)
-    return made
+@dataclass(frozen=True)
+class Measured:
+    """The sweep, and for each longest chain the cheapest trajectories that are as good."""
+
+    points: tuple[Point, ...]
+    chains: tuple[Point, ...]  # the longest trajectory of every eta
+    ddim: Mapping[str, Point | None]  # by the chain's eta: the shortest of eta = 0
+    every: Mapping[str, Point | None]  # the same among all eta
+
+    def row(self, eta: str) -> list[Point]:
+        """The points of one eta, by rising S."""
+        return sorted((p for p in self.points if p.eta == eta), key=lambda p: p.steps)
+
+    def chain(self, eta: str) -> Point | None:
+        """The longest trajectory of `eta`."""
+        return next((chain for chain in self.chains if chain.eta == eta), None)
 
 
-def _measured(cfg: Config, steps: int, eta: Any) -> Measured:
-    """The mean over the sweep's seeds, and the hull of their intervals."""
-    names = [paths.cell_name(Cell(steps=steps, eta=eta, seed=seed)) for seed in cfg.sweep.seeds]
-    found = [_read(paths.reports(cfg), name) for name in names]
-    intervals = [cell["fid_interval"] for _, cell in found]
+def measure(context: Context) -> Measured:
+    """Compare every shorter trajectory with the longest ones."""
+    cfg, cells = context.cfg, context.cells
+    points = []
+    for (steps, eta), fid in aggregate.table(cells, cfg, aggregate.FID).items():
+        repeats = [cell for key, cell in cells.items() if key.column == (steps, eta)]
+        assert fid.interval is not None
+        n = min(cell.measured.n_generated for cell in repeats)
+        points.append(Point(steps, eta, n, repeats[0].sampled.nfe, fid.mean, *fid.interval))
+    longest = max(cfg.sweep.steps)
+    etas = list(map(paths.eta_name, cfg.sweep.eta))
+    chains = [p for eta in etas for p in points if p.steps == longest and p.eta == eta]
+    row = [p for p in points if p.eta == DDIM]
     return Measured(
-        steps=steps,
-        eta=paths.eta_name(eta),
-        n=min(cell["n_generated"] for _, cell in found),
-        seconds=fmean(seconds for seconds, _ in found),
-        fid=fmean(cell["fid"] for _, cell in found),
-        low=min(low for low, _ in intervals),
-        high=max(high for _, high in intervals),
+        points=tuple(points),
+        chains=tuple(chains),
+        ddim={chain.eta: equal_quality(row, chain) for chain in chains},
+        every={chain.eta: equal_quality(points, chain) for chain in chains},
     )
 
 
-def _read(reports: Path, name: str) -> tuple[float, dict[str, Any]]:
-    """(seconds per image, cells/<name>.json)."""
-    sampled = read_json(reports / "samples" / f"{name}.json")
-    return float(sampled["seconds_per_image"]), read_json(reports / "cells" / f"{name}.json")
-
-
-def _costs(cells: Sequence[Measured], made: Section) -> None:
-    """Time per image against S, a curve for each eta; the figure on one step."""
-    from ddim.plotting import canvas
-
-    steps = sorted({cell.steps for cell in cells})
-    etas = list(dict.fromkeys(cell.eta for cell in cells))
-    with canvas.canvas() as drawn:
-        (axes,) = drawn.axes
-        for i, eta in enumerate(etas):
-            mine = [cell for cell in cells if cell.eta == eta]
-            canvas.curve(axes, i, steps, [1000 * cell.seconds for cell in mine], f"η = {eta}")
-        axes.set_yscale("log")
-        canvas.ticks(axes, steps)
-        axes.set(xlabel="steps S", ylabel="milliseconds per image")
-        axes.legend()
-    longest = [cell for cell in cells if cell.steps == steps[-1]]
-    per_step = fmean(cell.seconds / cell.steps for cell in longest)
-    made.numbers["seconds_per_image_and_step"] = per_step
-    made.text = (
-        f"Wall time of the sweep itself. In the longest chains a step, one evaluation of the "
-        f"network, costs {1000 * per_step:.3g} ms per image, mean over η."
-    )
-    made.figure(
-        "time.png",
-        drawn.png,
-        caption="Wall time per image against the number of steps, on logarithmic axes.",
-        alt="Time per image for each S and η: "
-        + "; ".join(f"{cell.name}: {1000 * cell.seconds:.3g} ms" for cell in cells),
-        columns=["S", "eta", "n", "seconds_per_image", "fid", "fid_low", "fid_high"],
-        rows=[(c.steps, c.eta, c.n, c.seconds, c.fid, c.low, c.high) for c in cells],
-    )
-
-
-def _verdict(cells: Sequence[Measured], made: Section) -> str:
-    """Which shorter trajectory is as good as each longest chain; the sentence is on eta = 0."""
-    ddim = [cell for cell in cells if cell.eta == "0.0"]
-    if len(ddim) < 2:
-        return "Not measured here: it needs eta 0.0 and two numbers of steps in `sweep`."
-    chains = {cell.eta: cell for cell in cells if cell.steps == ddim[-1].steps}
-    rows = []
-    for slow in chains.values():
-        row: list[object] = [slow.name, slow.fid]
-        for candidates, key in ((ddim, "ddim"), (cells, "any")):
-            fast = equal_quality(candidates, slow)
-            row += (
-                [fast.name, fast.fid, slow.seconds / fast.seconds] if fast else ["none"] + ["–"] * 2
-            )
-            if fast:
-                made.numbers[f"speed_up_{key}_over_eta{slow.eta}"] = slow.seconds / fast.seconds
-        rows.append(row)
-    columns = ["chain", "FID", "fastest η = 0.0 as good", "FID ", "speed-up"]
-    columns += ["fastest of all as good", "FID  ", "speed-up "]
-    made.table("Speed-up at equal quality: FID not above the chain's 95 % interval", columns, rows)
-    if len({cell.n for cell in cells}) > 1:
-        counts = ", ".join(f"S = {cell.steps}: {cell.n}" for cell in ddim)
-        made.text += (
-            " FID falls with the number of images it is computed from, and the sweep's cells do "
-            f"not all have the same ({counts}): each is compared with cells of its own n alone."
-        )
-    own = _sentence(ddim, chains["0.0"])
-    ddpm = _sentence(ddim, chains["1.0"]) if "1.0" in chains else ""
-    return f"{own} {ddpm}".strip()
-
-
-def _sentence(ddim: Sequence[Measured], slow: Measured) -> str:
-    if all(cell.n != slow.n for cell in ddim if cell.steps < slow.steps):
-        return f"Nothing shorter has the {slow.n} images of {slow.name}: FIDs not compared."
-    fast = equal_quality(ddim, slow)
-    chain = f"{slow.name} (FID {slow.fid:.2f}, interval {slow.low:.2f} to {slow.high:.2f})"
-    if fast is None or fast.steps == slow.steps:
-        return f"No shorter trajectory with η = 0.0 is as good as {chain}."
-    times = slow.seconds / fast.seconds
-    return f"{fast.name} (FID {fast.fid:.2f}) is as good as {chain} and {times:.0f} times as fast."
-
-
-def equal_quality(candidates: Sequence[Measured], slow: Measured) -> Measured | None:
-    """The cell of fewest steps whose FID is not above `slow`'s interval; of those, the best.
+def equal_quality(candidates: Sequence[Point], chain: Point) -> Point | None:
+    """The point of fewest evaluations whose FID is not above `chain`'s interval; the best of those.
 
     Only cells of as many images are compared: FID is biased by an amount that depends on n.
     """
-    good = [cell for cell in candidates if cell.n == slow.n and cell.fid <= slow.high]
-    return min(good, key=lambda cell: (cell.steps, cell.fid), default=None)
+    good = [point for point in candidates if point.n == chain.n and point.fid <= chain.high]
+    return min(good, key=lambda point: (point.nfe, point.fid), default=None)
+
+
+# --- what is said and shown ----------------------------------------------------------------------
+
+
+def present(measured: Measured) -> Presented:
+    """The sentence is on eta = 0; the table and the figure have every chain."""
+    row, own = measured.row(DDIM), measured.chain(DDIM)
+    if own is None or len(row) < 2:
+        return Presented(
+            finding="Not measured here: it needs eta 0.0 and two numbers of steps in `sweep`."
+        )
+    ddpm = measured.chain("1.0")
+    sentences = [_sentence(row, chain) for chain in (own, ddpm) if chain is not None]
+    text = (
+        "Quality is equal where the FID is not above the chain's 95 % interval. Cost is counted "
+        "in evaluations of the network for an image."
+    )
+    if len({point.n for point in measured.points}) > 1:
+        counts = ", ".join(f"S = {point.steps}: {point.n}" for point in row)
+        text += (
+            " FID falls with the number of images it is computed from, and the sweep's cells do "
+            f"not all have the same ({counts}): each is compared with cells of its own n alone."
+        )
+    return Presented(
+        finding=" ".join(sentences),
+        text=text,
+        numbers=_numbers(measured),
+        pictures=(_figure(measured),),
+        tables=(_table(measured),),
+    )
+
+
+def _sentence(row: Sequence[Point], chain: Point) -> str:
+    if all(point.n != chain.n for point in row if point.steps < chain.steps):
+        return f"Nothing shorter has the {chain.n} images of {chain.name}: FIDs not compared."
+    fast = equal_quality(row, chain)
+    name = f"{chain.name} (FID {chain.fid:.2f}, interval {chain.low:.2f} to {chain.high:.2f})"
+    if fast is None or fast.steps == chain.steps:
+        return f"No shorter trajectory with η = 0.0 is as good as {name}."
+    return (
+        f"{fast.name} (FID {fast.fid:.2f}) is as good as {name} with "
+        f"{chain.nfe / fast.nfe:.0f} times fewer evaluations."
+    )
+
+
+def _numbers(measured: Measured) -> dict[str, float]:
+    numbers = {}
+    for chain in measured.chains:
+        for key, fastest in (("ddim", measured.ddim), ("any", measured.every)):
+            fast = fastest[chain.eta]
+            if fast is not None:
+                numbers[f"nfe_ratio_{key}_to_eta{chain.eta}"] = chain.nfe / fast.nfe
+    return numbers
+
+
+def _table(measured: Measured) -> Table:
+    rows = []
+    for chain in measured.chains:
+        row: list[str | int | float] = [chain.name, chain.fid]
+        for fastest in (measured.ddim, measured.every):
+            fast = fastest[chain.eta]
+            row += [fast.name, fast.fid, chain.nfe / fast.nfe] if fast else [NONE, "–", "–"]
+        rows.append(row)
+    columns = ["chain", "FID", "fewest evaluations with η = 0.0", "FID ", "times fewer"]
+    columns += ["fewest of all", "FID  ", "times fewer "]
+    return table("Evaluations of the network at equal quality", columns, rows)
+
+
+def _figure(measured: Measured) -> Picture:
+    """For each chain, its cost and that of the cheapest trajectory as good, on one line."""
+    labels = [chain.name for chain in measured.chains]
+    with canvas.canvas(height=0.9 + 0.45 * len(labels)) as figure:
+        (axes,) = figure.axes
+        for i, chain in enumerate(measured.chains):
+            fast = measured.ddim[chain.eta]
+            ends = [chain.nfe] if fast is None else [fast.nfe, chain.nfe]
+            canvas.span(axes, i, ends, "" if fast is None else f"{chain.nfe / fast.nfe:.0f}×")
+        axes.set_yticks(range(len(labels)), labels)
+        axes.invert_yaxis()
+        axes.margins(y=0.15)
+        axes.set(xlabel="evaluations of the network an image")
+        canvas.ticks(axes, sorted({point.nfe for point in measured.points}))
+    return Picture(
+        file="evaluations.png",
+        content=figure.png,
+        caption="Each longest chain (right end) and the shortest trajectory with η = 0.0 that is "
+        "as good (left end), by what an image costs.",
+        alt="; ".join(_alt(measured, chain) for chain in measured.chains),
+        columns=["S", "eta", "n", "nfe", "fid", "low", "high"],
+        rows=[(p.steps, p.eta, p.n, p.nfe, p.fid, p.low, p.high) for p in measured.points],
+    )
+
+
+def _alt(measured: Measured, chain: Point) -> str:
+    fast = measured.ddim[chain.eta]
+    if fast is None:
+        return f"{chain.name}: nothing with η = 0.0 is as good"
+    return f"{chain.name}: {chain.nfe} evaluations, as good with {fast.nfe}"

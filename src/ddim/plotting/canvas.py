@@ -1,7 +1,7 @@
-"""Still pictures of the lecture's sections: one look, the same bytes for the same numbers.
+"""Static figures of the analysis: one look, the same bytes for the same numbers.
 
 Curves take colour, marker and dash from ddim.plotting.style, so they survive grey print and
-colour-blindness. Figures are made outside pyplot's global state.
+colour-blindness. Figures live outside pyplot's global state.
 """
 
 import io
@@ -17,7 +17,8 @@ from ddim.plotting.style import RC, stroke
 
 _RC = RC | {"axes.grid": True, "axes.axisbelow": True}
 Points = Sequence[float] | np.ndarray
-SMALLEST = 40  # pixels that the side of one image takes in a grid, at least
+MIN_SIDE = 40  # pixels that the side of one image takes in a grid, at least
+GUIDE = "#6b6b6b"  # colour of lines that no data are on
 
 
 class Canvas:
@@ -40,9 +41,9 @@ def canvas(panels: int = 1, *, width: float = 6.4, height: float = 3.6) -> Itera
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
         axes = figure.subplots(1, panels, squeeze=False)[0]
-        drawn = Canvas(figure, list(axes))
-        yield drawn
-        drawn.finish()
+        canvas = Canvas(figure, list(axes))
+        yield canvas
+        canvas.finish()
 
 
 def curve(axes: Axes, index: int, x: Points, y: Points, label: str) -> None:
@@ -62,6 +63,18 @@ def thin_curve(axes: Axes, index: int, x: Points, y: Points, label: str) -> None
 def band(axes: Axes, index: int, x: Points, low: Points, high: Points) -> None:
     """Shade series `index` between two bounds."""
     axes.fill_between(x, low, high, color=stroke(index).light, alpha=0.18, linewidth=0)
+
+
+def level(axes: Axes, y: float) -> None:
+    """A dotted horizontal line."""
+    axes.axhline(y, color=GUIDE, linewidth=1, linestyle=":")
+
+
+def span(axes: Axes, y: float, ends: Sequence[float], label: str) -> None:
+    """A horizontal line at `y` with a marker at each end and words above its middle."""
+    axes.plot(ends, [y] * len(ends), color=stroke(1).light, marker="o", linewidth=2, markersize=7)
+    middle = float(np.sqrt(ends[0] * ends[-1]))  # of a logarithmic axis
+    axes.annotate(label, (middle, y), (0, 4), textcoords="offset points", ha="center", size=11)
 
 
 def bars(axes: Axes, index: int, values: np.ndarray, bins: int, label: str) -> None:
@@ -88,7 +101,7 @@ def picture(
     from ddim.plotting.grids import grid
 
     side, pad = images.shape[-1], 2
-    scale = max(1, -(-SMALLEST // side))
+    scale = max(1, -(-MIN_SIDE // side))
     composed = np.asarray(grid(images, columns, pad=pad, scale=scale))
     height, width = composed.shape[:2]
     inches, cell = 1 / 100, side * scale
@@ -106,6 +119,6 @@ def picture(
         axes.tick_params(length=0, labeltop=True, labelbottom=False, pad=3)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        drawn = Canvas(figure, [axes])
-        drawn.finish()
-    return drawn.png
+        canvas = Canvas(figure, [axes])
+        canvas.finish()
+    return canvas.png

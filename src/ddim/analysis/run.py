@@ -1,0 +1,43 @@
+"""Measures, presents and saves one section: what the stage `analysis` calls."""
+
+from importlib import import_module
+from typing import Any, Protocol
+
+from ddim.analysis.context import Context
+from ddim.analysis.presented import Presented
+from ddim.config import paths
+from ddim.config.checks import SECTIONS
+from ddim.config.schema import Config
+from ddim.records.section import Section
+
+BY_HAND = "appendix_a"  # no section of the pipeline: it trains a network of its own
+
+
+class SectionModule(Protocol):
+    """What a module of this room offers."""
+
+    TITLE: str
+    CLAIM: str
+
+    def measure(self, context: Context) -> Any:
+        """A frozen dataclass of numbers and images."""
+
+    def present(self, measured: Any) -> Presented:
+        """What is said and shown of it."""
+
+
+def run_section(cfg: Config, name: str) -> Section:
+    """Measure the section `name`, write its folder and print what it found."""
+    if name not in (*SECTIONS, BY_HAND):
+        raise ValueError(f"analysis.section must be one of {SECTIONS}, got {name!r}")
+    module: SectionModule = import_module(f"ddim.analysis.{name}")
+    presented = module.present(module.measure(Context(cfg)))
+    section = presented.save(
+        paths.section(cfg, name),
+        name=name,
+        order=[*SECTIONS, BY_HAND].index(name) + 1,
+        title=module.TITLE,
+        claim=module.CLAIM,
+    )
+    print(f"{section.title}: {section.finding}")
+    return section
