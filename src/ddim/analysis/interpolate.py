@@ -55,7 +55,7 @@ class Measured:
     quality: Mapping[Kind, Quality]
     images: Mapping[Kind, np.ndarray]  # uint8 [pairs shown,points,C,H,W]
     middle_norm: Mapping[str, float]  # of straight lines, in norms of their ends, by ENDS
-    corners: np.ndarray | None  # uint8 [CORNERS**2,C,H,W]; None with fewer than four latents
+    corners: np.ndarray  # uint8 [CORNERS**2,C,H,W]
 
 
 def measure(context: Context) -> Measured:
@@ -135,9 +135,7 @@ def corner_grid(corners: Tensor, side: int) -> Tensor:
     return torch.cat(rows)
 
 
-def _corners(context: Context, corners: Tensor) -> np.ndarray | None:
-    if len(corners) < 4:
-        return None
+def _corners(context: Context, corners: Tensor) -> np.ndarray:
     return pixels(context.decode(corner_grid(corners, CORNERS), context.cfg.analysis.steps))
 
 
@@ -148,7 +146,6 @@ def present(measured: Measured) -> Presented:
     """The quality of every kind of path, and paths to look at."""
     ours, line = (measured.quality[ENCODED, method] for method in METHODS)
     norm = measured.middle_norm
-    corners = () if measured.corners is None else (_corners_picture(measured.corners),)
     return Presented(
         finding=(
             f"Between two encoded real images, slerp's path is {ours.length:.1f} times as long as "
@@ -166,7 +163,11 @@ def present(measured: Measured) -> Presented:
             "without detours a length of 1."
         ),
         numbers=_numbers(measured),
-        pictures=(_profile(measured), *(_strips(measured, ends) for ends in ENDS), *corners),
+        pictures=(
+            _profile(measured),
+            *(_strips(measured, ends) for ends in ENDS),
+            _corners_picture(measured.corners),
+        ),
         tables=(_table(measured),),
     )
 

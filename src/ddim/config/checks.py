@@ -173,7 +173,8 @@ def check_analysis(analysis: "schema.Analysis") -> None:
     ok = analysis.section is None or analysis.section in SECTIONS
     _require(ok, "analysis.section", f"null or one of {SECTIONS}", analysis.section)
     _positive("analysis", analysis, "num_shown", "steps")
-    _require(analysis.num_images >= 2, "analysis.num_images", "at least 2", analysis.num_images)
+    least = "at least 4, two pairs to interpolate between"
+    _require(analysis.num_images >= 4, "analysis.num_images", least, analysis.num_images)
 
 
 def check_invert(invert: "schema.Invert") -> None:

@@ -1,0 +1,96 @@
+"""Appendix A: training and sampling binary images, on cases whose answer is known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.analysis_fixture import context, gaussian, saved
+
+from ddim.analysis import appendix_a
+from ddim.config import params, schema
+from ddim.config.schema import checked
+from ddim.records.prepared import Split
+
+
+def settings() -> schema.Config:
+    return checked(
+        params.from_conf(
+            [
+                "experiment=discrete_digits",
+                "model.channels=8",
+                "train.steps=150",
+                "train.warmup=5",
+                "train.batch_size=16",
+                "train.lr=5e-3",
+                "train.ema_decay=0.9",
+                "sample.num_images=12",
+                "sweep.steps=[5,20]",
+                "sweep.eta=[0.0,1.0,hat]",
+                "trainer.accelerator=cpu",
+            ]
+        )
+    )
+
+
+def test_it_learns_its_images_and_samples_them_at_every_eta() -> None:
+    """Two kinds of images, left half or right half light: samples must be one of the two."""
+    kinds = torch.zeros(2, 1, 8, 8, dtype=torch.int64)
+    kinds[0, :, :, :4] = 1
+    kinds[1, :, :, 4:] = 1
+    cfg = settings()
+    network = appendix_a.train(cfg, kinds.repeat(8, 1, 1, 1), torch.device("cpu"))
+    for eta in (0.0, 1.0):
+        x = appendix_a.sample(cfg, network, 20, eta, torch.device("cpu"))
+        wrong = (x[:, None] != kinds[None]).float().mean(dim=(2, 3, 4)).amin(1)
+        assert wrong.mean() < 0.03
+        assert 0 < (x[:, 0, 0, 0] == 1).float().mean() < 1  # both kinds come up
+
+
+def test_training_mirrors_where_data_flip_says_so() -> None:
+    cfg = settings()
+    image = torch.zeros(1, 1, 8, 8, dtype=torch.int64)
+    image[..., :4] = 1
+    for flip in (False, True):
+        chosen = replace(cfg, data=replace(cfg.data, flip=flip))
+        batch = appendix_a._batch(chosen, image, torch.Generator().manual_seed(0))
+        assert (batch[:, 0, 0, 0] == 0).any() == flip
+        assert (batch[:, 0, 0, 0] == 1).any()
+
+
+def test_the_average_ramps_and_training_leaves_the_global_generator_alone() -> None:
+    layer = torch.nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(0.0)
+    average = appendix_a._average(layer, 0.9999)
+    average.update_parameters(layer)
+    layer.weight.data.fill_(1.0)
+    average.update_parameters(layer)
+    assert average.module.weight.item() == pytest.approx(1 - 2 / 11)
+    cfg = settings()
+    cfg = replace(cfg, train=replace(cfg.train, steps=1))
+    before = torch.random.get_rng_state()
+    appendix_a.train(cfg, torch.zeros(4, 1, 8, 8, dtype=torch.int64), torch.device("cpu"))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("S", [1, 3, 7, 100])
+def test_every_trajectory_begins_where_x_is_uniform(S: int) -> None:
+    tau = appendix_a.trajectory(100, S)
+    assert len(set(tau)) == S
+    assert tau[0] >= 1
+    assert tau[-1] == 100
+
+
+def test_the_section_leaves_out_sigma_hat_and_measures_the_rest(tmp_path: Path) -> None:
+    cfg = settings()
+    cfg = replace(cfg, train=replace(cfg.train, steps=2))
+    made = context(cfg, train=Split(gaussian(30, 1), None))
+    content = saved(appendix_a, made, tmp_path)
+    assert set(content["numbers"]) == {f"fid_eta{eta}_S{S}" for eta in (0, 1) for S in (5, 20)}
+
+
+def test_sigma_hat_alone_is_refused() -> None:
+    cfg = settings()
+    cfg = replace(cfg, sweep=replace(cfg.sweep, eta=["hat"]), train=replace(cfg.train, steps=1))
+    with pytest.raises(ValueError, match=r"sweep\.eta needs a number for the discrete case"):
+        appendix_a.measure(context(cfg, train=Split(gaussian(4, 1), None)))
