@@ -25,7 +25,7 @@ The library: the papers for any eps_model(x, t), without configuration.
     images         uint8 <-> [-1, 1], errors on [0, 1]
     weights        load, save, import_published
 
-Commands: python -m ddim.<name>.
+Commands: `python -m ddim.<name>`.
 
     compose        conf/ -> params.yaml, which the pipeline runs; --check
     export         our weights as a folder for diffusers' DDIMPipeline

@@ -1,9 +1,9 @@
 """Where everything lies: the one home of folder and file names. Imports nothing heavy.
 
-out/<name>/ is git-ignored and cached by DVC; reports/<name>/ is committed; work/ holds what a
+`out/<name>/` is git-ignored and cached by DVC; `reports/<name>/` is committed; work/ holds what a
 killed run needs to go on, and may be deleted at any time; data/weights/ is git-ignored and keeps
 downloaded weights. A cell outside the grid (of other steps, or with a scheduler of diffusers) lies
-in out/<name>/extra/, which no stage of the pipeline reads.
+in `out/<name>/extra/`, which no stage of the pipeline reads.
 """
 
 from pathlib import Path
@@ -17,12 +17,12 @@ DOWNLOADED_WEIGHTS = Path("data") / "weights"
 
 
 def out(cfg: Config) -> Path:
-    """out/<name>: data, weights and samples."""
+    """`out/<name>`: data, weights and samples."""
     return Path("out") / cfg.name
 
 
 def reports(cfg: Config) -> Path:
-    """reports/<name>: records, pictures and pages."""
+    """`reports/<name>`: records, pictures and pages."""
     return Path("reports") / cfg.name
 
 
@@ -129,7 +129,7 @@ def reference_record(cfg: Config) -> Path:
 
 
 def cells(cfg: Config) -> Path:
-    """What `evaluate` reports of every cell of the grid: <cell>.json and <cell>.png."""
+    """What `evaluate` reports of every cell of the grid: `<cell>.json` and `<cell>.png`."""
     return reports(cfg) / "cells"
 
 
@@ -139,7 +139,7 @@ def cell_record(cfg: Config) -> Path:
 
 
 def reconstructions(cfg: Config) -> Path:
-    """What `reconstruct` reports: S<steps>.json and S<steps>.png."""
+    """What `reconstruct` reports: `S<steps>.json` and `S<steps>.png`."""
     return reports(cfg) / "reconstruct"
 
 

@@ -344,7 +344,7 @@ class Logger:
 
 @dataclass
 class Config:
-    """Everything. `name` is the experiment's: results lie in out/<name> and reports/<name>."""
+    """Everything. `name` is the experiment's: results lie in `out/<name>` and `reports/<name>`."""
 
     name: str = MISSING
     table: str | None = None  # the paper's table that this experiment reproduces, e.g. cifar10

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import BITSPERSAMPLE, SAMPLEFORMAT, TiffImageFile
 
 SHARD = 256  # pictures in memory at a time
@@ -73,7 +73,7 @@ def decode(picture: Picture, shape: Shape, channels: int) -> np.ndarray:
             flat = shape(flattened(image, channels))
     except Exception as error:  # Pillow's and zip's decoders raise almost anything
         reason = str(error) or type(error).__name__
-        if isinstance(error, Image.UnidentifiedImageError):
+        if isinstance(error, UnidentifiedImageError):
             reason = "not an image"
         raise UnreadableError(f"{picture.name} ({reason})") from error
     pixels = np.asarray(flat)  # [H,W] or [H,W,C]

@@ -143,7 +143,7 @@ def lsun_church(data: Data) -> Source:
 
 
 def _lsun(data: Data, category: str, title: str) -> Source:
-    """The lmdb folders <category>_{train,val}_lmdb, or a folder or zip of images <category>.
+    """The lmdb folders `<category>_{train,val}_lmdb`, or a folder or zip of images `<category>`.
 
     The set has no labels, and its test images are not public: `val` (300 images) serves as test.
     """

@@ -22,7 +22,7 @@ def write_reference(
     test: np.ndarray,
     device: torch.device,
 ) -> tuple[Floor, ...]:
-    """Write out/<name>/reference of uint8 images `train` [N,C,H,W]; the floors of `test`'s.
+    """Write `out/<name>/reference` of uint8 images `train` [N,C,H,W]; the floors of `test`'s.
 
     The floors are those of every number of images that cells have, by falling number.
     """

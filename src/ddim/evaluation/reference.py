@@ -1,4 +1,4 @@
-"""The reference that every cell is measured against, as files of out/<name>/reference.
+"""The reference that every cell is measured against, as files of `out/<name>/reference`.
 
 train.npy         features of the reference images, float32 [m,D]
 statistics.npz    what FID needs of them

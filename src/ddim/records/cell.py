@@ -108,7 +108,7 @@ class Measured(Part, frozen=True):
 
 
 class Cell(Record, frozen=True):
-    """One cell of Table 1: reports/<name>/cells/<cell>.json."""
+    """One cell of Table 1: `reports/<name>/cells/<cell>.json`."""
 
     KIND: ClassVar[str] = "cell"
 

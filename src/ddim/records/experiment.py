@@ -10,7 +10,7 @@ from ddim.runtime import overrides
 
 
 class Experiment(Record, frozen=True):
-    """What the stage `config` wrote: reports/<name>/experiment.json."""
+    """What the stage `config` wrote: `reports/<name>/experiment.json`."""
 
     KIND: ClassVar[str] = "experiment"
 

@@ -14,7 +14,7 @@ class ClassifierTraining(Part, frozen=True):
 
 
 class FeatureSpace(Record, frozen=True):
-    """What the stage `features` wrote: about.json in out/<name>/features."""
+    """What the stage `features` wrote: about.json in `out/<name>/features`."""
 
     KIND: ClassVar[str] = "features"
 

@@ -9,7 +9,7 @@ SCALE = "[0,1]"  # of the error
 
 
 class Reconstruction(Record, frozen=True):
-    """What the stage `reconstruct` wrote: reports/<name>/reconstruct/S<steps>.json."""
+    """What the stage `reconstruct` wrote: `reports/<name>/reconstruct/S<steps>.json`."""
 
     KIND: ClassVar[str] = "reconstruction"
 

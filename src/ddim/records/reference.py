@@ -22,7 +22,7 @@ class Floor(Part, frozen=True):
 
 
 class Reference(Record, frozen=True):
-    """What the stage `reference` wrote: reports/<name>/reference.json."""
+    """What the stage `reference` wrote: `reports/<name>/reference.json`."""
 
     KIND: ClassVar[str] = "reference"
 

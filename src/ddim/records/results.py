@@ -1,4 +1,4 @@
-"""All records of one experiment, reports/<name>/, as one object: what reports and W&B read.
+"""All records of one experiment, `reports/<name>/`, as one object: what reports and W&B read.
 
 The grid is that of the recorded configuration, never what happens to lie in the folder: a cell
 that left the grid is ignored, a cell that is missing is an error that names it and the command
@@ -26,7 +26,7 @@ STAGE = "python -m ddim.stages."
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """Every record that the report of one experiment shows; `folder` is reports/<name>.
+    """Every record that the report of one experiment shows; `folder` is `reports/<name>`.
 
     `cells` are in the grid's order: eta by eta, S by S, seed by seed.
     """
@@ -107,7 +107,7 @@ def grid(cfg: Config) -> list[CellKey]:
 
 
 def load(folder: Path) -> Results:
-    """Every record of `folder` (reports/<name>), checked against one another.
+    """Every record of `folder` (`reports/<name>`), checked against one another.
 
     FileNotFoundError names a missing file and the command that makes it; ValueError one that is
     damaged, of an earlier version of ddim, or of other weights than the rest.
@@ -130,12 +130,12 @@ def load(folder: Path) -> Results:
 
 
 def read_cells(folder: Path, cfg: Config) -> dict[CellKey, Cell]:
-    """The grid's cells in `folder` (reports/<name>); errors as `load`'s."""
+    """The grid's cells in `folder` (`reports/<name>`); errors as `load`'s."""
     return {key: _cell(folder, key) for key in grid(cfg)}
 
 
 def read_sections(folder: Path, names: Sequence[str]) -> tuple[Section, ...]:
-    """The sections `names` in `folder` (reports/<name>), in the report's order."""
+    """The sections `names` in `folder` (`reports/<name>`), in the report's order."""
     found = [
         Section.read(folder / "analysis" / name / sections_.FILE, _section_command(name))
         for name in names

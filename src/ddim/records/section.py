@@ -32,7 +32,7 @@ class Table(Part, frozen=True):
 
 
 class Section(Record, frozen=True, omit_defaults=True):  # `dvc plots` warns of an empty list
-    """What one section of the stage `analysis` wrote: reports/<name>/analysis/<section>/."""
+    """What one section of the stage `analysis` wrote: `reports/<name>/analysis/<section>/`."""
 
     KIND: ClassVar[str] = "section"
 

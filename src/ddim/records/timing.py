@@ -1,6 +1,6 @@
 """How long something took, where and when: apart from the results, which another machine repeats.
 
-reports/<name>/timings/ holds these, and no number that a result depends on.
+`reports/<name>/timings/` holds these, and no number that a result depends on.
 """
 
 from datetime import UTC, datetime

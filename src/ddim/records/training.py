@@ -18,7 +18,7 @@ class Recipe(Part, frozen=True):
 
 
 class Training(Record, frozen=True):
-    """What the stage `train` wrote: reports/<name>/train.json."""
+    """What the stage `train` wrote: `reports/<name>/train.json`."""
 
     KIND: ClassVar[str] = "training"
 

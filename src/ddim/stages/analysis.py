@@ -8,7 +8,7 @@ from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
-    """Write reports/<name>/analysis/<section>."""
+    """Write `reports/<name>/analysis/<section>`."""
     from ddim.analysis.run import run_section
 
     names = cfg.analysis.sections if cfg.analysis.section is None else [cfg.analysis.section]

@@ -1,4 +1,4 @@
-"""Stage `data`: the configured images as uint8 arrays in out/<name>/data."""
+"""Stage `data`: the configured images as uint8 arrays in `out/<name>/data`."""
 
 from ddim.config import paths
 from ddim.config.schema import Config

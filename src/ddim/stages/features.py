@@ -1,4 +1,4 @@
-"""Stage `features`: the feature space of FID, KID, precision and recall, in out/<name>/features.
+"""Stage `features`: the feature space of FID, KID, precision and recall, in `out/<name>/features`.
 
 A classifier is trained here on the training split's labels; Inception is only checked and named.
 """

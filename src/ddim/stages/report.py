@@ -9,7 +9,7 @@ from ddim.runtime.cli import stage
 
 
 def run(cfg: Config) -> None:
-    """Write reports/<name>/ and print Table 1; the last line is the page's path."""
+    """Write `reports/<name>/` and print Table 1; the last line is the page's path."""
     folder = paths.reports(cfg)
     read = results.load(folder)
     build.build(read)

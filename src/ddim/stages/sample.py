@@ -1,7 +1,7 @@
 """Stage `sample`: the images of one cell, as samples.npy in a folder of its own.
 
-A cell of the grid lies in out/<name>/samples/<cell>; any other, or one of a diffusers scheduler, in
-out/<name>/extra/<cell>, where no stage of the pipeline looks.
+A cell of the grid lies in `out/<name>/samples/<cell>`; any other, or one of a diffusers scheduler,
+in `out/<name>/extra/<cell>`, where no stage of the pipeline looks.
 """
 
 from ddim.config import paths

@@ -1,4 +1,4 @@
-"""Stage `train`: the one network, as out/<name>/train/{ema,raw}.safetensors.
+"""Stage `train`: the one network, as `out/<name>/train/{ema,raw}.safetensors`.
 
 Trained by Lightning, or imported from published weights (train.import_from), of which there is
 only the one set that train.import_weights names.

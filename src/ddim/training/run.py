@@ -73,7 +73,7 @@ def export_trained(
 
 
 def export(cfg: Config, network: UNet, kind: str, info: dict[str, Any]) -> None:
-    """Write out/<name>/train/<kind>.safetensors; info: trained_steps and source."""
+    """Write `out/<name>/train/<kind>.safetensors`; info: trained_steps and source."""
     about = {"data": cfg.data.name, "diffusion": vars(cfg.diffusion), "seed": cfg.seed}
     path = paths.weights(cfg) / f"{kind}.safetensors"
     weights.save(path, network, kind=kind, info=info | about)
@@ -86,7 +86,7 @@ def record(
     recipe: Recipe | None,
     loss: Sequence[tuple[int, float]],
 ) -> Training:
-    """The record of the weights that lie in out/<name>/train."""
+    """The record of the weights that lie in `out/<name>/train`."""
     exported = sorted(paths.weights(cfg).glob("*.safetensors"))
     return Training(
         source=source,
