@@ -1,7 +1,7 @@
 """Slow against fast (limitation 1; Fig. 4): how many evaluations of the network are needed.
 
 Reads the sweep's records; needs no network and no torch. Cost is counted in network evaluations,
-which every machine repeats; wall times are in reports/<name>/timings.
+which every machine repeats; wall times are in `reports/<name>/timings`.
 """
 
 from collections.abc import Mapping, Sequence
