@@ -1,6 +1,9 @@
 """The documents against the tree: links, paths, commands and settings that they name exist."""
 
+import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,3 +122,30 @@ def test_the_table_of_edits_is_that_of_the_pipeline() -> None:
     package = ROOT / "src/ddim"
     there = {path.name for path in package.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert named == {name for name in there if name[0] != "_"}
+
+
+def docstrings() -> Iterator[tuple[str, str]]:
+    """(where, docstring) of every module, class and function."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    for module, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, kinds) and (text := ast.get_docstring(node)):
+                yield f"{module}.{getattr(node, 'name', '')}", text
+
+
+def test_docstrings_set_angle_brackets_as_code() -> None:
+    """As text they are HTML, which the API reference would not show."""
+    for where, text in docstrings():
+        prose = "\n".join(line for line in text.split("\n") if not line.startswith("    "))
+        assert not re.search(r"<[a-z_]+>", re.sub(r"`[^`]*`", "", prose)), where
+
+
+@pytest.mark.slow
+def test_the_api_reference_is_built_without_a_warning(tmp_path: Path) -> None:
+    (command,) = re.findall(r"`uv run (pdoc [^`]+)`", (ROOT / "CONTRIBUTING.md").read_text())
+    words = command.replace("out/api", str(tmp_path)).split()
+    python = [sys.executable, "-m"]
+    done = subprocess.run([*python, *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    for module in modules():
+        assert (tmp_path / f"{module.replace('.', '/')}.html").is_file(), module
