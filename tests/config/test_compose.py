@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from ddim.compose import main
 from ddim.config import params
 from ddim.config.schema import checked
 
@@ -101,24 +102,24 @@ def test_the_committed_params_are_what_conf_gives() -> None:
 def test_an_edit_in_conf_makes_params_stale_and_the_message_mends_it(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    params.main(["train.lr=0.001", "sweep.steps=[10,20]"])
-    params.main(["--check"])
+    main(["train.lr=0.001", "sweep.steps=[10,20]"])
+    main(["--check"])
     assert (project / "out/config.ok").read_text() == "ok\n"
     path = project / "conf/config.yaml"
     path.write_text(path.read_text().replace("kid_subsets: 100", "kid_subsets: 7"))
     experiment = project / "conf/experiment/digits.yaml"
     experiment.write_text(experiment.read_text().replace("kid_subsets: 100", "kid_subsets: 7"))
     with pytest.raises(ValueError, match="out of date") as error:
-        params.main(["--check"])
+        main(["--check"])
     listed = capsys.readouterr().err
     assert listed == "evaluate.kid_subsets: params.yaml has 100, conf/ gives 7\n"
     assert "`python -m ddim.compose train.lr=0.001 'sweep.steps=[10,20]'`" in str(error.value)
-    params.main(["train.lr=0.001", "sweep.steps=[10,20]"])
-    params.main(["--check"])
+    main(["train.lr=0.001", "sweep.steps=[10,20]"])
+    main(["--check"])
 
 
 def test_composing_imports_no_torch(project: Path) -> None:
-    program = "import sys, ddim.config.params as p; p.main([]); sys.exit('torch' in sys.modules)"
+    program = "import sys, ddim.compose as p; p.main([]); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
@@ -127,13 +128,13 @@ def test_outside_the_project_one_line_says_so(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="run this from the project's root"):
-        params.main([])
+        main([])
 
 
 def test_reading_params_takes_overrides_and_needs_no_conf(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params.main(["cell.steps=20"])
+    main(["cell.steps=20"])
     shutil.rmtree("conf")
     assert params.read([]).cell.steps == 20
     assert params.read(["cell.steps=100", "sweep.eta=[0.0,hat]"]).sweep.eta == [0.0, "hat"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ddim import compose
 from ddim.config import params
 from ddim.config.schema import checked
 from ddim.runtime.cli import command
@@ -134,7 +135,10 @@ def test_entries_of_an_open_mapping_need_no_plus(override: str) -> None:
 def test_one_entry_is_added_to_an_open_mapping_or_removed_from_it() -> None:
     cfg = checked(params.from_conf(["sampler.options.algorithm_type=sde-dpmsolver++"]))
     assert cfg.sampler.options == {"algorithm_type": "sde-dpmsolver++"}
-    assert "PNDM" not in checked(params.from_conf(["~analysis.solvers.rows.PNDM"])).analysis.solvers.rows
+    assert (
+        "PNDM"
+        not in checked(params.from_conf(["~analysis.solvers.rows.PNDM"])).analysis.solvers.rows
+    )
 
 
 def test_an_old_key_in_params_yaml_names_the_file_and_the_new_key(
@@ -163,5 +167,5 @@ def test_an_unknown_key_in_conf_names_the_file(
 def test_a_command_ends_in_one_line_and_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["ddim.compose", "train.stpes=10"])
     with pytest.raises(SystemExit) as error:
-        command(params.main)
+        command(compose.main)
     assert re.fullmatch(r"error: train.stpes is no setting; .*", str(error.value.code))

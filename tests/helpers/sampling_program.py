@@ -10,12 +10,14 @@ from pathlib import Path
 
 import torch
 
-from ddim.sampling.generate import DDIM, generate_cell
+from ddim.runtime.lightning import is_global_zero
 from ddim.sampling.network import EpsModel
+from ddim.sampling.samplers import DDIM
+from ddim.sampling.shards import ShardJob, Shards, sample_missing
 from helpers import tiny
 
 
-def walk() -> DDIM:
+def stochastic() -> DDIM:
     """A stochastic sampler around the untrained network."""
     return DDIM(
         eps_model=EpsModel(tiny.net()),
@@ -26,21 +28,20 @@ def walk() -> DDIM:
     )
 
 
+def cell_job(folder: Path, sampler: DDIM) -> ShardJob:
+    """21 images in shards of 6, of one process or more."""
+    shards = Shards(folder=folder, n=21, size=6, shape=(1, 8, 8))
+    return ShardJob(sampler=sampler, shards=shards, seed=0, batch_size=4)
+
+
 def ddp(folder: Path) -> None:
-    """Sample a cell over two processes; each leaves whether it is the one that merges."""
-    seconds = generate_cell(
-        walk(),
-        folder / "samples.npy",
-        n=21,
-        seed=0,
-        shape=(1, 8, 8),
-        batch_size=4,
-        shard=6,
-        work=folder / "shards",
-        label="two",
-        trainer=dataclasses.replace(tiny.CPU, strategy="ddp", devices=2),
-    )
-    torch.save({"merges": bool(seconds)}, folder / f"rank{os.environ['LOCAL_RANK']}.pt")
+    """Sample a cell over two processes; the first merges, each leaves which one it is."""
+    job = cell_job(folder / "shards", stochastic())
+    sample_missing(job, "two", dataclasses.replace(tiny.CPU, strategy="ddp", devices=2))
+    first = is_global_zero()
+    if first:
+        job.shards.merge(folder / "samples.npy")
+    torch.save({"first": first}, folder / f"rank{os.environ['LOCAL_RANK']}.pt")
 
 
 if __name__ == "__main__":

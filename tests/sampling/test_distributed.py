@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from helpers import programs
-from helpers.sampling_program import walk
-from test_generation import cell, close
+from helpers.sampling_program import stochastic
+from test_shards import close, sample_cell
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +19,13 @@ def two(tmp_path_factory):
 
 def test_a_cell_over_two_processes_is_the_cell_of_one(two, tmp_path):
     folder, out = two
-    cell(tmp_path, walk())
+    sample_cell(tmp_path, stochastic())
     assert close(np.load(folder / "samples.npy"), np.load(tmp_path / "samples.npy"))
     assert not (folder / "shards").exists()
     assert out.count("two (1 of 2 processes): done") == 1
 
 
-def test_only_one_process_merges(two):
+def test_only_the_first_process_merges(two):
     folder, _ = two
-    merged = [torch.load(folder / f"rank{r}.pt", weights_only=True)["merges"] for r in range(2)]
-    assert merged == [True, False]
+    first = [torch.load(folder / f"rank{r}.pt", weights_only=True)["first"] for r in range(2)]
+    assert first == [True, False]

@@ -52,7 +52,7 @@ def test_the_network_is_called_with_the_papers_t_exactly_nfe_times():
         seen.clear()
         scheduler = diffusers_schedulers.Scheduler(spy, ALPHA_BAR, 10, name)
         states = list(scheduler(x_T(), torch.randn_like))
-        assert len(states) == scheduler.states == len(seen) == 19
+        assert len(states) == scheduler.nfe == len(seen) == 19
         assert seen == scheduler.times
         assert min(seen) >= 1
         assert max(seen) <= 1000
@@ -111,12 +111,12 @@ def test_a_scheduler_draws_the_noise_of_our_own_sampler(S):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
-def test_asking_for_the_number_of_states_builds_nothing_anew(monkeypatch):
+def test_asking_for_the_number_of_evaluations_builds_no_second_scheduler(monkeypatch):
     """The progress line asks after every state, inside the recorded seconds."""
     scheduler = diffusers_schedulers.Scheduler(eps_model, ALPHA_BAR, 10, "DDIMScheduler")
-    assert scheduler.states == 10
+    assert scheduler.nfe == 10
     monkeypatch.setattr(diffusers_schedulers, "build", lambda *args: pytest.fail("built again"))
-    assert scheduler.states == len(scheduler.times) == 10
+    assert scheduler.nfe == len(scheduler.times) == 10
 
 
 def test_every_name_offered_runs():

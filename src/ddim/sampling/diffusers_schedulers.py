@@ -132,7 +132,7 @@ def names() -> list[str]:
     EDM's has no alpha-bar; DPMSolverSDE's noise is its own: no function of (seed, i).
     """
     _diffusers()
-    from diffusers.schedulers import KarrasDiffusionSchedulers
+    from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers
 
     left_out = ("EDM", "DPMSolverSDE")
     return [kind.name for kind in KarrasDiffusionSchedulers if not kind.name.startswith(left_out)]

@@ -1,0 +1,34 @@
+"""A trained network as samplers call it: its dtype, its precision, its device."""
+
+import pytest
+import torch
+from helpers import tiny
+
+from ddim.config import schema
+from ddim.runtime.device import torch_device
+from ddim.sampling.network import EpsModel
+
+
+def test_it_casts_and_turns_dropout_off():
+    network = tiny.net().train()
+    model, x, t = EpsModel(network), torch.randn(2, 1, 8, 8), torch.tensor([1, 1000])
+    inside = network(x, t)
+    assert model(x, t).dtype == torch.float32
+    assert model(x.double(), t).dtype == torch.float64
+    assert torch.equal(model(x.double(), t), model(x, t).double())
+    assert torch.equal(model(x, t), inside)
+    assert not model(x, t).requires_grad
+
+
+def test_half_precision_is_another_number_nearby():
+    x, t = torch.randn(2, 1, 8, 8), torch.tensor([1, 1000])
+    full = EpsModel(tiny.net())(x, t)
+    half = EpsModel(tiny.net(), precision="bf16-mixed")(x, t)
+    assert half.dtype == torch.float32
+    assert 0 < float((full - half).abs().max()) < 0.05
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_an_absent_device_is_named():
+    with pytest.raises(ValueError, match=r"trainer.accelerator is cuda, which this machine"):
+        torch_device(schema.Accelerator.cuda)
