@@ -31,12 +31,12 @@ def multiply_adds(experiment: str) -> tuple[int, float]:
 
 def main() -> None:
     """Print a table, CIFAR-10's network as the unit."""
-    found = {name: multiply_adds(name) for name in EXPERIMENTS}
-    unit = found["cifar10"][1]
+    costs = {name: multiply_adds(name) for name in EXPERIMENTS}
+    unit = costs["cifar10"][1]
     print(
         "| network | parameters | multiply-adds (10^9) | relative to CIFAR-10 |\n|---|---|---|---|"
     )
-    for name, (parameters, cost) in found.items():
+    for name, (parameters, cost) in costs.items():
         print(f"| {name} | {parameters:,} | {cost / 1e9:.3f} | {cost / unit:.3g} |")
 
 

@@ -21,8 +21,9 @@ from typing_extensions import override
 from ddim import schedule
 from ddim.config.schema import Config, checked, register
 from ddim.runtime.device import describe, torch_device
-from ddim.sampling.generate import DDIM, generate
+from ddim.sampling.generate import generate
 from ddim.sampling.network import EpsModel
+from ddim.sampling.samplers import DDIM
 from ddim.training.fit import TrainingSetup, fit
 from ddim.unet import UNet
 
@@ -74,13 +75,15 @@ def sampling(cfg: Config) -> float:
     )
     alpha_bar = schedule.alpha_bar(**vars(cfg.diffusion))
     tau = schedule.trajectory(cfg.diffusion.T, cfg.cell.steps)
-    walk = DDIM(
+    sampler = DDIM(
         eps_model=model.place(device), alpha_bar=alpha_bar, tau=tau, eta=cfg.cell.eta, clip_x0=False
     )
     n = cfg.sample.batch_size
     for _ in range(2):
         start = time.perf_counter()
-        list(generate(walk, range(n), seed=0, shape=cfg.image_shape, batch_size=n, device=device))
+        list(
+            generate(sampler, range(n), seed=0, shape=cfg.image_shape, batch_size=n, device=device)
+        )
         seconds = time.perf_counter() - start
     return n * len(tau) / seconds
 

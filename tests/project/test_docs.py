@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -149,3 +150,9 @@ def test_the_api_reference_is_built_without_a_warning(tmp_path: Path) -> None:
     assert done.stderr == ""
     for module in modules():
         assert (tmp_path / f"{module.replace('.', '/')}.html").is_file(), module
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)
+def test_a_benchmark_imports_what_is_there(path: Path) -> None:
+    """Nothing else runs them."""
+    assert callable(runpy.run_path(str(path))["main"])
