@@ -49,9 +49,8 @@ def test_a_cell_is_there_once_it_is_collected_and_for_its_plan_alone(cfg: schema
     assert not cell.is_sampled(cfg, cell.plan(cfg))
     plan = sample(cfg)
     assert cell.is_sampled(cfg, plan)
-    assert not cell.is_sampled(
-        cfg, cell.plan(replace(cfg, diffusion=schema.Diffusion(999, 1e-4, 0.02)))
-    )
+    other = replace(cfg, diffusion=schema.Diffusion(1000, 1e-4, 0.03))
+    assert not cell.is_sampled(cfg, cell.plan(other))
     record = Sampled.beside(cfg)
     assert (record.n, record.nfe, record.cell.name) == (6, 2, "S2_eta0.0_seed0")
     assert record.trajectory is not None

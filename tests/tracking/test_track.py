@@ -3,9 +3,11 @@
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from helpers import report_fixture as fixture
 from helpers import wandb_file
@@ -32,12 +34,12 @@ def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> schema.Config:
     made = fixture.config(*OVERRIDES)
     monkeypatch.chdir(tmp_path)
     fixture.experiment(paths.reports(made), made)
-    fixture.section(paths.reports(made))
+    build.build(load(made))
     return made
 
 
 def load(cfg: schema.Config) -> Any:
-    return results.load(cfg, paths.reports(cfg), sections=cfg.analysis.sections)
+    return results.load(paths.reports(cfg))
 
 
 def rows(run: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -66,10 +68,10 @@ def test_a_run_holds_every_cell_the_curves_and_the_configuration(
     assert table[0]["FID low"] < table[0]["FID"] < table[0]["FID high"]
     assert "inception score" not in table[0]  # measured nowhere: no empty column
     picture = run["history"][0]["samples/S10_etahat_seed0.path"]
-    grid = paths.reports(cfg) / "samples" / "S10_etahat_seed0.png"
+    grid = paths.reports(cfg) / "cells" / "S10_etahat_seed0.png"
     assert (run["files"] / picture).read_bytes() == grid.read_bytes()
     assert run["summary"]["S10"]["etahat"]["fid"] == fixture.fid(10, "hat")
-    assert run["summary"]["lecture"] == {"consistency": {"distance": 0.0213}}
+    assert set(run["summary"]["analysis"]) == {"consistency"}
 
     curve = [row for row in rows(run, "charts/fid_table") if row["lineKey"] == "η = 0.0"]
     assert [(row["step"], row["lineVal"]) for row in curve] == [
@@ -87,22 +89,24 @@ def test_filling_again_replaces_and_a_new_network_is_a_new_run(cfg: schema.Confi
 
     experiment.run(cfg)
     before = runs()
-    build.build(load(cfg))  # the report: its figures belong to the run, too
     experiment.run(cfg)
     assert runs() == before
     recorded = wandb_file.load(paths.out(cfg))
     assert len(recorded["history"]) == 1
     assert any(key.startswith("figures/fid.") for key in recorded["history"][0])
 
-    # Figures of other numbers than the run's are not shown.
-    (paths.reports(cfg) / "metrics.json").write_text("{}")
-    experiment.run(cfg)
-    history = wandb_file.load(paths.out(cfg))["history"]
-    assert not any(key.startswith("figures/") for key in history[0])
+    other = load(cfg)
+    training = msgspec.structs.replace(other.training, sha256={"ema": "b" * 64})
+    assert experiment.run_id(cfg, replace(other, training=training)) not in before
 
-    results = load(cfg)
-    results.training["ema_sha256"] = "another"
-    assert experiment.run_id(cfg, results) not in before
+
+def test_a_report_of_other_records_is_refused(cfg: schema.Config) -> None:
+    (paths.reports(cfg) / "metrics.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"metrics\.json is of other records: run `python -m ddim"):
+        experiment.run(cfg)
+    (paths.reports(cfg) / "metrics.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"metrics\.json is missing"):
+        experiment.run(cfg)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +114,7 @@ def test_filling_again_replaces_and_a_new_network_is_a_new_run(cfg: schema.Confi
     [
         (["logger.mode=online"], "logger.mode is online, but there is no W&B account here"),
         (["logger.mod=online"], "logger.mod is no setting; did you mean logger.mode?"),
-        (["sweep.steps=[30]"], "reports/digits/cells/S30_eta0.0_seed0.json is missing"),
+        (["name=other"], "reports/other/experiment.json is missing"),
     ],
 )
 @pytest.mark.parametrize("main", [experiment.main, workspace.main])
@@ -123,7 +127,7 @@ def test_misuse_is_one_line(
         command(main)
     error = str(exit_.value)
     assert re.fullmatch(r"error: .+", error)
-    if main is workspace.main and "sweep" in arguments[0]:
+    if main is workspace.main and "name" in arguments[0]:
         message = "logger.mode is offline, but a workspace lives on W&B's server"
     assert message in error
 
@@ -142,12 +146,12 @@ def test_the_workspace_shows_what_the_runs_record(cfg: schema.Config) -> None:
     """Its panels are found by key: each key must be one that a run really has."""
     experiment.run(cfg)
     recorded = wandb_file.load(paths.out(cfg))["history"][0]
-    model = workspace.workspace(load(cfg), "team")._to_model()
+    model = workspace.workspace(load(cfg), "ddim", "team")._to_model()
     spec = json.loads(model.model_dump_json())["spec"]
     assert '"digits"' in json.dumps(spec["section"]["run_sets"])  # this experiment's runs alone
     sections = {s["name"]: s["panels"] for s in spec["section"]["panel_bank_config"]["sections"]}
     assert list(sections)[:3] == ["Every cell", "Curves", "Samples"]
-    assert "Consistency (Fig. 5)" in sections
+    assert load(cfg).sections[0].title in sections
 
     def has(key: str) -> bool:
         return any(name.startswith(f"{key}.") for name in recorded)
@@ -165,5 +169,5 @@ def test_the_workspace_shows_what_the_runs_record(cfg: schema.Config) -> None:
         panel["config"]["user_query"]["query_fields"][0]["fields"][0]["args"][0]["value"]
         for panel in sections["Curves"]
     ]
-    assert charts == [f"charts/{name}_table" for name in ("fid", "error", "time", "loss")]
+    assert charts == [f"charts/{name}_table" for name in ("fid", "error", "loss", "time")]
     assert all(map(has, charts))

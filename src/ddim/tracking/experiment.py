@@ -1,28 +1,27 @@
-"""The sweep as one W&B run, filled from the metric files of reports/<name> at any time.
+"""The sweep as one W&B run, filled from the records and figures of reports/<name> at any time.
 
     python -m ddim.track [logger.mode=online] [key=value ...]
 
-The metric files are the truth, this run is a view of them: the same experiment with the same
-weights is always the same run, so filling it again replaces what it said. Offline by default; it
-never asks. What is read is params.yaml's grid, as the report reads it.
-
-It draws nothing: the curves are charts over the numbers. The report's figures are drawn by the
-report, which comes after this in the pipeline; run this again after it, and the run holds them
-too (replaced, not doubled).
+The report is the truth, this run is a view of it: the same experiment with the same weights is
+always the same run, so filling it again replaces what it said. Offline by default; it never asks.
+It comes after the report in the pipeline: curves and figures are those that the report has drawn.
 """
 
+import csv
 import hashlib
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddim.config import params, paths
 from ddim.config.schema import Config, WandbMode, as_dict
-from ddim.records.results import Results, Section, load
-from ddim.report import content, tables
-from ddim.report.document import Document, Plot
+from ddim.records import results
+from ddim.records.cell import Cell
+from ddim.records.results import Results
+from ddim.records.section import Section
+from ddim.records.timing import Timing
 from ddim.runtime import files
 from ddim.runtime.errors import one_line
 from ddim.tracking import run as wandb_files
@@ -30,8 +29,24 @@ from ddim.tracking import run as wandb_files
 if TYPE_CHECKING:
     import wandb
 
-COLUMNS = (*tables.CELL, "samples")
 CHART = "charts/"  # the curves' keys start so
+
+
+class Curve(NamedTuple):
+    """A curve of the report: its CSV under reports/<name>, and what is plotted of it."""
+
+    file: str
+    x: str
+    y: str
+    series: str | None  # the column that tells one line from another
+
+
+CURVES = {
+    "fid": Curve("figures/fid.csv", "S", "fid", "eta"),
+    "error": Curve("figures/error.csv", "S", "mse", None),
+    "loss": Curve("figures/loss.csv", "step", "loss", None),
+    "time": Curve("timings/time.csv", "S", "seconds_per_image", "eta"),
+}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -40,41 +55,55 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def run(cfg: Config) -> None:
-    """Fill the experiment's W&B run; say where it is."""
+    """Fill the experiment's W&B run and print where it is.
+
+    `cfg` says which experiment, and how to reach W&B (logger); what is shown is the report's.
+    """
     if cfg.logger.mode is WandbMode.disabled:
         print("logger.mode is disabled: nothing goes to W&B")
         return
-    results = load(cfg, paths.reports(cfg), sections=cfg.analysis.sections)
-    folder = paths.out(cfg)
+    read = results.load(paths.reports(cfg))
+    folder, online = paths.out(cfg), cfg.logger.mode is WandbMode.online
     wandb_files.keep_home_clean(folder)
-    if cfg.logger.mode is WandbMode.online:
+    if online:
         wandb_files.require_account()
-    document = content.document(results)
-    key = _content(results)
-    with _run(cfg, results, folder) as wandb_run:
-        if wandb_run.resumed and wandb_run.summary.get("content") == key:
-            said = "is up to date"
+    metrics = _metrics(read)
+    checksum = _checksum(read)
+    with _run(cfg, read, folder) as wandb_run:
+        if wandb_run.resumed and wandb_run.summary.get("content") == checksum:
+            outcome = "is up to date"
         else:
-            wandb_run.log(_shown(results, document))
-            wandb_run.summary.update({**document.metrics, "content": key})
-            said = "filled"
-        online = cfg.logger.mode is WandbMode.online
+            wandb_run.log(_content(read))
+            wandb_run.summary.update({**metrics, "content": checksum})
+            outcome = "filled"
         where = wandb_run.url if online else _relative(Path(wandb_run.settings.sync_dir))
-    print(f"W&B run {said}: {where}")
+    print(f"W&B run {outcome}: {where}")
 
 
-def run_id(cfg: Config, results: Results) -> str:
+def run_id(cfg: Config, read: Results) -> str:
     """The id of the one run of this experiment with these weights."""
-    weights = results.training[f"{cfg.sample.weights.value}_sha256"]
+    weights = read.training.sha256[read.cfg.sample.weights.value]
     return hashlib.sha256(f"{cfg.name} {weights}".encode()).hexdigest()[:12]
 
 
-def _run(cfg: Config, results: Results, folder: Path) -> "wandb.Run":
+def _metrics(read: Results) -> dict[str, Any]:
+    """The report's metrics.json. Raises ValueError if the report is of other records."""
+    path = read.folder / "metrics.json"
+    metrics: dict[str, Any] = files.read_json(path)
+    steps, eta = read.steps[0], read.etas[0]
+    cell = read.first_seed(steps, eta)
+    recorded = metrics.get(f"S{steps}", {}).get(f"eta{eta}", {}).get("fid")
+    if len(read.seeds) == 1 and recorded != cell.measured.fid:
+        raise ValueError(f"{path} is of other records: run `python -m ddim.stages.report` first")
+    return metrics
+
+
+def _run(cfg: Config, read: Results, folder: Path) -> "wandb.Run":
     """The opened run: new offline, in place of an earlier one; resumed online."""
     import wandb
 
     offline = cfg.logger.mode is WandbMode.offline
-    identifier = run_id(cfg, results)
+    identifier = run_id(cfg, read)
     if offline:
         for earlier in (folder / "wandb").glob(f"offline-run-*-{identifier}"):
             shutil.rmtree(earlier)
@@ -86,8 +115,8 @@ def _run(cfg: Config, results: Results, folder: Path) -> "wandb.Run":
             name="sweep",
             group=cfg.name,
             job_type="sweep",
-            tags=[*cfg.logger.tags, results.protocol["data"]["name"]],
-            config=as_dict(cfg),
+            tags=[*cfg.logger.tags, read.reference.data.name],
+            config=as_dict(read.cfg),
             dir=folder.absolute(),
             mode="offline" if offline else "online",
             resume=None if offline else "allow",
@@ -97,86 +126,109 @@ def _run(cfg: Config, results: Results, folder: Path) -> "wandb.Run":
         raise OSError(f"W&B cannot be reached ({one_line(error)}): try logger=offline") from error
 
 
-def _content(results: Results) -> str:
-    """A checksum of everything that the run shows."""
-    digest = hashlib.sha256(json.dumps(as_dict(results.cfg), sort_keys=True).encode())
-    for path in sorted(results.folder.rglob("*")):
-        if path.suffix in (".json", ".png") and path.is_file():
+def _checksum(read: Results) -> str:
+    """Of everything that the run shows."""
+    digest = hashlib.sha256(json.dumps(as_dict(read.cfg), sort_keys=True).encode())
+    for path in sorted(read.folder.rglob("*")):
+        if path.suffix in (".json", ".png", ".csv") and path.is_file():
             digest.update(f"{path} {files.sha256(path)}".encode())
     return digest.hexdigest()
 
 
-def _shown(results: Results, document: Document) -> dict[str, Any]:
-    """Table, curves, pictures and the lecture's tables, by their keys in W&B."""
-    shown: dict[str, Any] = {"cells": _table(results)}
-    shown |= {f"{CHART}{b.name}": _chart(b) for b in document.blocks() if isinstance(b, Plot)}
-    for key, cell in results.cells.items():
-        shown[f"samples/{key.name}"] = _media(cell.sampled.picture)
-    for steps, column in results.reconstruct.items():
-        shown[f"reconstruct/S{steps}"] = _media(column.picture)
-    for section in results.sections:
-        shown |= _section(section)
-    shown |= {f"figures/{path.stem}": _media(path) for path in _figures(document)}
-    return shown
+def _content(read: Results) -> dict[str, Any]:
+    """Table, curves, pictures and the analysis, by their keys in W&B."""
+    content: dict[str, Any] = {"cells": _table(read)}
+    content |= {f"{CHART}{name}": _chart(read.folder, name, c) for name, c in curves(read).items()}
+    for key in read.cells:
+        content[f"samples/{key.name}"] = _image(read.picture(key))
+    for steps in read.reconstructions:
+        content[f"reconstruct/S{steps}"] = _image(read.reconstruction_picture(steps))
+    for section in read.sections:
+        content |= _section(read, section)
+    figures = sorted((read.folder / "figures").glob("*.png"))
+    return content | {f"figures/{path.stem}": _image(path) for path in figures}
 
 
-def _table(results: Results) -> Any:
+def curves(read: Results) -> dict[str, Curve]:
+    """The report's curves; imported weights have no loss."""
+    return {name: curve for name, curve in CURVES.items() if name != "loss" or read.training.loss}
+
+
+def _table(read: Results) -> Any:
     import wandb
 
-    every = results.cells.values()
-    rows = [(*tables.cell_row(cell), _media(cell.sampled.picture)) for cell in every]
-    taken = [i for i in range(len(COLUMNS)) if any(row[i] is not None for row in rows)]
-    table = wandb.Table(columns=[COLUMNS[i] for i in taken])
-    for row in rows:
-        table.add_data(*(row[i] for i in taken))
+    rows = [_row(cell, read.timing(key)) for key, cell in read.cells.items()]
+    measured = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    table = wandb.Table(columns=[*measured, "samples"])
+    for key, row in zip(read.cells, rows, strict=True):
+        table.add_data(*(row[name] for name in measured), _image(read.picture(key)))
     return table
 
 
-def _chart(plot: Plot) -> Any:
-    """One of the report's curves; the floor, a level line, as a curve of its own."""
+def _row(cell: Cell, timing: Timing) -> dict[str, Any]:
+    """A cell's numbers by the names of their columns; None where not measured."""
+    key, measured = cell.key, cell.measured
+    return {
+        "S": key.steps,
+        "eta": key.eta,
+        "seed": key.seed,
+        "FID": measured.fid,
+        "FID low": measured.fid_interval[0],
+        "FID high": measured.fid_interval[1],
+        "KID": measured.kid,
+        "KID low": measured.kid_interval[0],
+        "KID high": measured.kid_interval[1],
+        "precision": measured.precision,
+        "recall": measured.recall,
+        "inception score": measured.inception_score,
+        "images": measured.n_generated,
+        "network evaluations": cell.sampled.nfe,
+        "seconds": timing.seconds,
+        "seconds per image": timing.seconds_per_image,
+    }
+
+
+def _chart(folder: Path, name: str, curve: Curve) -> Any:
+    """One of the report's curves."""
     import wandb
 
-    series = [(s.label, list(s.x), list(s.y)) for s in plot.series]
-    if plot.level:
-        xs = sorted({x for _, line, _ in series for x in line})
-        series.append((plot.level.label, xs, [plot.level.y[0]] * len(xs)))
-    labels, xs_of, ys_of = zip(*series, strict=True)
+    path = folder / curve.file
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: run `python -m ddim.stages.report` first")
+    lines: dict[str, list[tuple[float, float]]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            label = f"η = {row[curve.series]}" if curve.series else curve.y
+            lines.setdefault(label, []).append((float(row[curve.x]), float(row[curve.y])))
     return wandb.plot.line_series(
-        xs=list(xs_of), ys=list(ys_of), keys=list(labels), title=plot.title, xname=plot.x_label
+        xs=[[x for x, _ in points] for points in lines.values()],
+        ys=[[y for _, y in points] for points in lines.values()],
+        keys=list(lines),
+        title=name,
+        xname=curve.x,
     )
 
 
 def figure_key(section: Section, file: str) -> str:
     """The key in W&B of one of a section's figures."""
-    return f"lecture/{section.name}/{Path(file).stem}"
+    return f"analysis/{section.name}/{Path(file).stem}"
 
 
-def _section(section: Section) -> dict[str, Any]:
+def _section(read: Results, section: Section) -> dict[str, Any]:
     import wandb
 
-    shown: dict[str, Any] = {}
+    content: dict[str, Any] = {}
     for figure in section.figures:
-        path = section.folder / figure["file"]
-        shown[figure_key(section, figure["file"])] = _media(path, figure["caption"])
+        path = read.section_folder(section) / figure.file
+        content[figure_key(section, figure.file)] = _image(path, figure.caption)
     for table in section.tables:
-        rows = [list(row) for row in table["rows"]]
-        columns: list[str | int] = [str(column) for column in table["columns"]]
-        mixed = wandb.Table(columns=columns, data=rows, allow_mixed_types=True)
-        shown[f"lecture/{section.name}/{table['title']}"] = mixed
-    return shown
+        rows = [list(row) for row in table.rows]
+        mixed = wandb.Table(columns=list(table.columns), data=rows, allow_mixed_types=True)
+        content[f"analysis/{section.name}/{table.title}"] = mixed
+    return content
 
 
-def _figures(document: Document) -> list[Path]:
-    """The report's own figures; none if the report was made from other numbers than these."""
-    metrics = document.folder / "metrics.json"
-    if not metrics.is_file() or files.read_json(metrics) != json.loads(
-        json.dumps(document.metrics)
-    ):
-        return []
-    return sorted((document.folder / "figures").glob("*.png"))
-
-
-def _media(path: Path, caption: str | None = None) -> Any:
+def _image(path: Path, caption: str | None = None) -> Any:
     import wandb
 
     return wandb.Image(str(path), caption=caption)

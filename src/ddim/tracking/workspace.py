@@ -3,7 +3,7 @@
     python -m ddim.dashboard logger.mode=online [logger.entity=...]
 
 shows what ddim.track and the training put into W&B: the table of cells, the paper's curves, the
-pictures, the lecture's sections and the training curves. Run it once; it follows later runs.
+pictures, the analysis and the training curves. Run it once; it follows later runs.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from ddim.tracking import experiment, run
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
-CURVES = ("fid", "error", "time", "loss")  # of the report
 TRAINING = ("train/loss", "train/lr", "train/grad_norm", "train/images_per_second")
+VALIDATION = ("val/loss", "val/fid", "val/kid")  # where train.validate_every is set
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -41,13 +41,12 @@ def publish(cfg: Config) -> str:
     entity = cfg.logger.entity or wandb.Api().default_entity
     if not entity:
         raise ValueError("the W&B account has no default team: set logger.entity")
-    found = results.load(cfg, paths.reports(cfg), sections=cfg.analysis.sections)
-    url: str = workspace(found, entity).save().url
+    url: str = workspace(results.load(paths.reports(cfg)), cfg.logger.project, entity).save().url
     return url
 
 
-def workspace(results: Results, entity: str) -> "Workspace":
-    """The workspace of an experiment in `entity`, not yet saved; talks to no server."""
+def workspace(read: Results, project: str, entity: str) -> "Workspace":
+    """The workspace of an experiment in `entity`'s `project`, not saved; talks to no server."""
     try:
         import wandb_workspaces.workspaces as ws
     except ImportError:
@@ -56,48 +55,50 @@ def workspace(results: Results, entity: str) -> "Workspace":
         ) from None
     sections = [
         ws.Section(name=name, panels=panels, is_open=index < 3)
-        for index, (name, panels) in enumerate(_panels(results).items())
+        for index, (name, panels) in enumerate(_panels(read).items())
     ]
-    only = ws.RunsetSettings(filters=[ws.Metric("group") == results.cfg.name])
+    only = ws.RunsetSettings(filters=[ws.Metric("group") == read.cfg.name])
     return ws.Workspace(
         entity=entity,
-        project=results.cfg.logger.project,
-        name=f"DDIM: {results.cfg.name}",
+        project=project,
+        name=f"DDIM: {read.cfg.name}",
         sections=sections,
         runset_settings=only,
     )
 
 
-def _panels(results: Results) -> dict[str, list[Any]]:
+def _panels(read: Results) -> dict[str, list[Any]]:
     """The sections' panels, by the sections' names."""
     import wandb_workspaces.reports.v2 as wr
 
-    # A run's charts are its own, not the workspace's: here they are drawn again from their tables.
+    grids = [f"samples/{key.name}" for key in read.cells]
+    decoded = [f"reconstruct/S{steps}" for steps in read.reconstructions]
+    panels: dict[str, list[Any]] = {
+        "Every cell": [wr.WeavePanelSummaryTable(table_name="cells")],
+        "Curves": _charts(read),
+        "Samples": [wr.MediaBrowser(media_keys=grids, num_columns=len(read.etas))],
+        "Encoded and decoded": [wr.MediaBrowser(media_keys=decoded, num_columns=1)],
+        "Training": [wr.LinePlot(x="Step", y=[key], title=key) for key in TRAINING],
+        "Validation": [wr.LinePlot(x="Step", y=[key], title=key) for key in VALIDATION],
+        "Samples while training": [wr.MediaBrowser(media_keys=["samples"])],
+    }
+    for section in read.sections:
+        keys = [experiment.figure_key(section, figure.file) for figure in section.figures]
+        panels[section.title] = [wr.MediaBrowser(media_keys=keys)]
+    return panels
+
+
+def _charts(read: Results) -> list[Any]:
+    """A run's charts are its own, not the workspace's: here they are drawn from their tables."""
+    import wandb_workspaces.reports.v2 as wr
+
     fields = {"step": "step", "lineKey": "lineKey", "lineVal": "lineVal"}
-    charts = [
+    return [
         wr.CustomChart(
             query={"summaryTable": {"tableKey": f"{experiment.CHART}{name}_table"}},
             chart_name="wandb/lineseries/v0",
             chart_fields=fields,
-            chart_strings={"title": name, "xname": "step" if name == "loss" else "S"},
+            chart_strings={"title": name, "xname": curve.x},
         )
-        for name in CURVES
+        for name, curve in experiment.curves(read).items()
     ]
-    grids = [f"samples/{key.name}" for key in results.cells]
-    decoded = [f"reconstruct/S{steps}" for steps in results.reconstruct]
-    lecture = {
-        section.title: [
-            experiment.figure_key(section, figure["file"]) for figure in section.figures
-        ]
-        for section in results.sections
-    }
-    panels: dict[str, list[Any]] = {
-        "Every cell": [wr.WeavePanelSummaryTable(table_name="cells")],
-        "Curves": charts,
-        "Samples": [wr.MediaBrowser(media_keys=grids, num_columns=len(results.etas))],
-        "Encoded and decoded": [wr.MediaBrowser(media_keys=decoded, num_columns=1)],
-        "Training": [wr.LinePlot(x="Step", y=[key], title=key) for key in TRAINING],
-        "Samples while training": [wr.MediaBrowser(media_keys=["samples"])],
-    }
-    panels |= {title: [wr.MediaBrowser(media_keys=keys)] for title, keys in lecture.items()}
-    return panels
