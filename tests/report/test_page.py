@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import report_fixture as fabricate
 
-from ddim.records import results
-from ddim.report import build
+from ddim.records.results import Results
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    BROWSER is None or DRIVER is None,
-    reason="needs a browser: apt-get install -y chromium chromium-driver",
-)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        BROWSER is None or DRIVER is None,
+        reason="needs a browser: apt-get install -y chromium chromium-driver",
+    ),
+]
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -30,12 +31,8 @@ FLAGS = (
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page") / "reports" / "digits"
-    cfg = fabricate.experiment(folder)
-    fabricate.section(folder)
-    build.build(results.load(cfg, folder, sections=["consistency"]))
-    return folder
+def folder(built: Results) -> Path:
+    return built.folder
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +50,11 @@ def driver(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.fixture
 def page(driver: Any, folder: Path) -> Any:
-    """The page, freshly loaded at desktop width in the light scheme, its curves drawn."""
+    """The page, freshly loaded at desktop width in the light scheme, its curves on it."""
     resize(driver, 1280)
     scheme(driver, "light")
     driver.get((folder / "index.html").as_uri())
-    wait(driver, "return document.documentElement.dataset.drawn === 'light'")
+    wait(driver, "return document.documentElement.dataset.curves === 'light'")
     return driver
 
 
@@ -130,7 +127,7 @@ def test_the_best_of_each_column_is_marked(page):
     assert page.execute_script(script) == [1, 2, 3, 4, 5]
 
 
-def test_arrow_keys_walk_the_numbers_and_show_the_protocol(page):
+def test_arrow_keys_move_over_the_numbers_and_show_the_protocol(page):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
@@ -157,28 +154,40 @@ def test_the_sliders_choose_the_grid(page, folder):
     page.find_element(By.CSS_SELECTOR, ".browser [name=eta]").send_keys(Keys.END)
     assert image.get_attribute("data-cell") == "20 hat"
     assert image.get_attribute("alt") == "64 generated images, S = 20, σ̂"
-    shown = base64.b64decode(image.get_attribute("src").split(",")[1])
-    assert shown == (folder / "samples" / "S20_etahat_seed0.png").read_bytes()
+    source = base64.b64decode(image.get_attribute("src").split(",")[1])
+    assert source == (folder / "cells" / "S20_etahat_seed0.png").read_bytes()
 
 
 def test_the_legend_hides_a_curve(page):
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.common.action_chains import ActionChains
 
-    visible = """return Bokeh.documents.map(d => d.get_model_by_name('hat/line'))
+    visible = """return Bokeh.documents.map(d => d.get_model_by_name(arguments[0] + '/line'))
         .filter(Boolean)[0].visible"""
-    assert page.execute_script(visible) is True
-    page.find_element(By.CSS_SELECTOR, "[data-plot=fid] [value=hat]").send_keys(Keys.SPACE)
-    assert page.execute_script(visible) is False
+    item = """const find = (root, label) => {
+        for (const e of root.querySelectorAll('*')) {
+          if (e.className === 'bk-item' && e.textContent.trim() === label) return e;
+          const inner = e.shadowRoot && find(e.shadowRoot, label);
+          if (inner) return inner;
+        } };
+      return find(document.querySelector('[data-plot=fid] .canvas'), arguments[0]);"""
+    for key, label in (("hat", "σ̂"), ("floor", "floor")):
+        assert page.execute_script(visible, key) is True
+        entry = page.execute_script(item, label)
+        page.execute_script(
+            "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", entry
+        )
+        ActionChains(page).move_to_element(entry).click().perform()
+        assert page.execute_script(visible, key) is False
+    assert page.execute_script(visible, "0.0") is True
 
 
 def test_curves_follow_the_colour_scheme(page):
     scheme(page, "dark")
-    wait(page, "return document.documentElement.dataset.drawn === 'dark'")
+    wait(page, "return document.documentElement.dataset.curves === 'dark'")
     ink = page.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert ink == "rgb(22, 24, 27)"
     count = page.execute_script("return document.querySelectorAll('.canvas > *').length")
-    assert count == 4  # fid, error, time, loss: each drawn once
+    assert count == 4  # fid, error, loss, time: each once
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])

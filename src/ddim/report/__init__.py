@@ -1,14 +1,15 @@
-"""The report of one experiment: from committed JSON and PNG to tables, figures and a page.
+"""The report of one experiment: from its records to tables, figures and a page.
 
-Data flows one way, and no module here imports torch:
+It reads records alone, composes no configuration, and no module here imports torch. Data flows
+one way:
 
-    cells      the grid of the configuration -> Results (a missing cell is an error)
-    estimates  Results -> mean, interval and spread per cell; which neighbours differ
-    paper      the published tables;  comparable: whether a number may stand beside them
-    protocol   Results -> the line that stands under every table
-    findings   the trends, said as the numbers have them
-    tables     Results -> Table;  figures, curves: still and interactive plots
-    content    all of these -> one Document
-    markdown, page, latex    Document -> README.md, index.html, tables/*.tex
-    build      writes reports/<name>/;  compare: several reports side by side
+    numbers         how a number is written
+    paper           the published tables;  comparability: whether ours is comparable with them
+    protocol        Results -> the line under every table
+    findings        the paper's trends, worded as the numbers have them
+    tables          Results -> Table;  plots: Results -> Plot
+    content         all of these -> Document, the results
+    timings         wall times, devices, dates, revisions -> Document, apart from the results
+    render/         Document -> README.md, index.html, tables/*.tex, figures/*, the terminal
+    build           writes `reports/<name>/`;  compare: several reports side by side
 """

@@ -1,30 +1,35 @@
-"""Writes the report of one experiment into reports/<name>/."""
+"""Writes the report of one experiment into `reports/<name>/`.
+
+README.md, metrics.json, tables/ and figures/ are results: the same records give the same bytes, on
+any machine. timings/ is none, and neither is index.html, which shows the timings too.
+"""
 
 from pathlib import Path
 
 from ddim.records.results import Results
-from ddim.report import content, tables
+from ddim.report import content, tables, timings
 from ddim.report.document import Document, Montage, Plot, Table
 from ddim.report.render import figures, latex, markdown, page
-from ddim.runtime.files import csv_text, write_json, write_text
+from ddim.runtime.files import write_json, write_text
 
-_OWNED = ("figures", "tables", "plots")  # folders that hold this report's files and nothing else
-_DVC_PLOTS = ("fid", "error", "time", "loss")
+_OWNED = ("figures", "tables")  # folders that hold this report's files and nothing else
 
 
 def build(results: Results) -> Document:
-    """Write README.md, index.html, metrics.json, tables/, figures/ and plots/; return the content.
+    """Write README.md, index.html, metrics.json, tables/, figures/, timings/; return the content.
 
-    Files of an earlier report that this one does not have are removed from the three folders, so
-    that nothing in them is stale.
+    Files of an earlier report that this one does not have are removed from tables/ and figures/,
+    so that nothing in them is stale.
     """
     document = content.document(results)
     folder = document.folder
-    every = folder / "tables" / "cells.csv"
-    write_text(every, tables.cells_csv(results))
-    _remove_others(folder, write_files(document) | _plots(document) | {every})
+    cells = folder / "tables" / "cells.csv"
+    write_text(cells, tables.cells_csv(results))
+    _remove_others(folder, write_files(document) | {cells})
     write_json(folder / "metrics.json", document.metrics)
-    write_pages(document)
+    _write_timings(timings.document(results))
+    write_text(folder / "README.md", markdown.render(document))
+    write_text(folder / "index.html", page.render(content.with_timings(document, results)))
     return document
 
 
@@ -41,12 +46,6 @@ def write_files(document: Document) -> set[Path]:
     return written
 
 
-def write_pages(document: Document) -> None:
-    """Write README.md and index.html; the page embeds the figures, so they come first."""
-    write_text(document.folder / "README.md", markdown.render(document))
-    write_text(document.folder / "index.html", page.render(document))
-
-
 def _table(table: Table, folder: Path) -> set[Path]:
     numbers, source = (folder / "tables" / f"{table.name}.{kind}" for kind in ("csv", "tex"))
     write_text(numbers, tables.table_csv(table))
@@ -54,15 +53,14 @@ def _table(table: Table, folder: Path) -> set[Path]:
     return {numbers, source}
 
 
-def _plots(document: Document) -> set[Path]:
-    """The curves' numbers under plots/, where dvc.yaml declares them."""
-    written = set()
+def _write_timings(document: Document) -> None:
+    """Its page, figure and tables, beside the records; the figure's CSV has the tables' numbers."""
     for block in document.blocks():
-        if isinstance(block, Plot) and block.name in _DVC_PLOTS:
-            path = document.folder / "plots" / f"{block.name}.csv"
-            write_text(path, csv_text(block.columns, block.data))
-            written.add(path)
-    return written
+        if isinstance(block, Plot):
+            figures.plot_files(block, document.folder)
+        elif isinstance(block, Table):
+            write_text(document.folder / f"{block.name}.tex", latex.render(block))
+    write_text(document.folder / "README.md", markdown.render(document))
 
 
 def _remove_others(folder: Path, keep: set[Path]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Value:
-    """One cell of a table: the text shown, the number behind it, and what hovers over it."""
+    """One cell of a table: its text, the number behind it, and what hovers over it."""
 
     text: str
     number: float | None = None
@@ -91,7 +91,7 @@ class Series:
 class Plot:
     """Curves: a still figure for the README and for paper, an interactive one for the page."""
 
-    name: str  # figures/<name>.png, .svg, .csv
+    name: str  # <folder>/<name>.png, .svg, .csv
     title: str
     x_label: str
     y_label: str
@@ -99,6 +99,7 @@ class Plot:
     alt: str
     columns: tuple[str, ...]  # of the CSV
     data: tuple[tuple[object, ...], ...]
+    folder: Path = Path("figures")  # of its files, relative to the report's folder
     caption: str = ""
     x_log: bool = True
     y_log: bool = True
@@ -107,11 +108,15 @@ class Plot:
 
     @property
     def y_span(self) -> tuple[float, float]:
-        """Lowest and highest number shown, intervals and level included."""
-        shown = [*self.series, *([self.level] if self.level else [])]
-        values = [y for s in shown for y in (*s.y, *s.low, *s.high)]
+        """Lowest and highest number of the plot, intervals and level included."""
+        curves = [*self.series, *([self.level] if self.level else [])]
+        values = [y for curve in curves for y in (*curve.y, *curve.low, *curve.high)]
         positive = [y for y in values if y > 0 or not self.y_log]
         return min(positive), max(positive)
+
+    def file(self, kind: str) -> Path:
+        """Its file of a kind (png, svg, csv), relative to the report's folder."""
+        return self.folder / f"{self.name}.{kind}"
 
     @property
     def y_plain(self) -> bool:
@@ -163,10 +168,11 @@ class Document:
     folder: Path
     lead: Sequence[Block]
     parts: Sequence[Part]
+    see_also: str = ""  # Markdown under the lead, in the README alone: where the rest is
     metrics: dict[str, object] = field(default_factory=dict)  # embedded for scripts and tests
 
     @property
-    def shown(self) -> set[Path]:
+    def montage_pictures(self) -> set[Path]:
         """Pictures that stand on the page as they are: the browser need not embed them twice."""
         return {
             path
@@ -178,9 +184,9 @@ class Document:
 
     def blocks(self) -> list[Block]:
         """Every block in reading order."""
-        found = list(self.lead)
+        blocks = list(self.lead)
         for part in self.parts:
-            found += part.blocks
+            blocks += part.blocks
             for inner in part.parts:
-                found += inner.blocks
-        return found
+                blocks += inner.blocks
+        return blocks

@@ -1,26 +1,27 @@
-"""The trends of the paper, said as the numbers have them: each sentence can come out either way."""
+"""The paper's trends, worded as the numbers have them: each sentence can come out either way."""
 
 from collections.abc import Mapping
 from itertools import pairwise
 
-from ddim.records.aggregate import FID, Estimate, best, grid
+from ddim.records.aggregate import FID, Column, Estimate, best, table
+from ddim.records.reference import Floor
 from ddim.records.results import Results
-from ddim.report.numbers import eta_label, fid, listed, small
+from ddim.report.numbers import count, eta_label, fid, listed, small
 
-Values = Mapping[tuple[int, str], Estimate]
+Values = Mapping[Column, Estimate]
 
 
 def sentences(results: Results) -> list[str]:
-    """What the experiment found, one sentence each, most important first."""
-    values = grid(results, FID)
-    found = [
+    """The findings of the experiment, one sentence each, most important first."""
+    values = table(results.cells, results.cfg, FID)
+    findings = [
         best_rows(values, results.steps, results.etas),
         more_steps(values, results.steps, results.etas),
         sigma_hat(values, results.steps, results.etas),
-        reconstruction({s: column.error for s, column in results.reconstruct.items()}),
-        floor(values, results.protocol["floor"]),
+        reconstruction({s: column.mse for s, column in results.reconstructions.items()}),
+        floor(values, results.floor),
     ]
-    return [sentence for sentence in found if sentence]
+    return [sentence for sentence in findings if sentence]
 
 
 def best_rows(values: Values, steps: list[int], etas: list[str]) -> str:
@@ -32,7 +33,7 @@ def best_rows(values: Values, steps: list[int], etas: list[str]) -> str:
         column = {eta: values[s, eta].mean for eta in etas}
         for eta in sorted(best(column, True), key=etas.index):
             wins.setdefault(eta, []).append(str(s))
-    parts = [f"{eta_label(eta)} at S = {listed(won)}" for eta, won in wins.items()]
+    parts = [f"{eta_label(eta)} at S = {listed(columns)}" for eta, columns in wins.items()]
     clear = [s for s in sorted(steps) if _clear(values, s, etas)]
     where = f"At S = {listed(list(map(str, clear)))} it is" if clear else "Nowhere is it"
     return (
@@ -52,16 +53,9 @@ def more_steps(values: Values, steps: list[int], etas: list[str]) -> str:
     if "0.0" not in etas or len(steps) < 2:
         return ""
     row = {s: values[s, "0.0"] for s in sorted(steps)}
-    first, last = min(row), max(row)
     rises = [(a, b) for a, b in pairwise(row) if row[b].mean >= row[a].mean]
     if not rises:
-        within = [f"{a} → {b}" for a, b in pairwise(row) if row[a].overlaps(row[b])]
-        ends = "no more" if row[first].overlaps(row[last]) else "more"
-        return (
-            f"η = 0.0 gets better with every increase of S: FID {fid(row[first].mean)} at "
-            f"S = {first}, {fid(row[last].mean)} at S = {last}. From end to end that is {ends} "
-            f"than the intervals{_but(within)}."
-        )
+        return _falls(row)
     parts = [
         f"from {fid(row[a].mean)} at S = {a} to {fid(row[b].mean)} at S = {b}"
         + (" (within their intervals)" if row[a].overlaps(row[b]) else "")
@@ -70,9 +64,17 @@ def more_steps(values: Values, steps: list[int], etas: list[str]) -> str:
     return f"η = 0.0 does not get better with every increase of S: FID goes {listed(parts)}."
 
 
-def _but(within: list[str]) -> str:
-    """The steps from one S to the next that may be chance."""
-    return f"; within them are S = {listed(within)}" if within else ""
+def _falls(row: Mapping[int, Estimate]) -> str:
+    """A first row whose FID falls with every S; the steps that may be chance are named."""
+    first, last = min(row), max(row)
+    within = [f"{a} → {b}" for a, b in pairwise(row) if row[a].overlaps(row[b])]
+    chance = f"; within them are S = {listed(within)}" if within else ""
+    ends = "no more" if row[first].overlaps(row[last]) else "more"
+    return (
+        f"η = 0.0 gets better with every increase of S: FID {fid(row[first].mean)} at "
+        f"S = {first}, {fid(row[last].mean)} at S = {last}. From end to end that is {ends} "
+        f"than the intervals{chance}."
+    )
 
 
 def sigma_hat(values: Values, steps: list[int], etas: list[str]) -> str:
@@ -112,12 +114,12 @@ def reconstruction(errors: Mapping[int, float]) -> str:
     )
 
 
-def floor(values: Values, real: Mapping[str, float]) -> str:
+def floor(values: Values, real: Floor) -> str:
     """How far the best cell is from what real images score."""
-    s, eta = min(values, key=lambda place: values[place].mean)
+    s, eta = min(values, key=lambda column: values[column].mean)
     mean = values[s, eta].mean
-    relation = "above" if mean > real["fid"] else "not above"
+    relation = "above" if mean > real.measured.fid else "not above"
     return (
         f"The best cell (S = {s}, {eta_label(eta)}: FID {fid(mean)}) is {relation} the floor: "
-        f"held-out real images score {fid(real['fid'])} (n = {int(real['n']):,})."
+        f"held-out real images score {fid(real.measured.fid)} (n = {count(real.n)})."
     )

@@ -1,6 +1,9 @@
 """How numbers are written in the report: one function per kind of number."""
 
+from collections.abc import Callable, Sequence
 from math import floor, log10
+
+from ddim.records.aggregate import FID, KID, PRECISION, RECALL, SCORE, Measure
 
 ETA_HAT = "σ̂"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -21,6 +24,20 @@ def kid(x: float) -> str:
 def share(x: float) -> str:
     """A share in [0, 1], three decimals."""
     return f"{x:.3f}"
+
+
+_FORMAT: dict[Measure, Callable[[float], str]] = {
+    FID: fid,
+    KID: kid,
+    PRECISION: share,
+    RECALL: share,
+    SCORE: fid,
+}
+
+
+def measure(kind: Measure, x: float) -> str:
+    """A value of one of MEASURES."""
+    return _FORMAT[kind](x)
 
 
 def small(x: float) -> str:
@@ -57,6 +74,6 @@ def eta_label(eta: str) -> str:
     return ETA_HAT if eta == "hat" else f"η = {eta}"
 
 
-def listed(words: list[str]) -> str:
+def listed(items: Sequence[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

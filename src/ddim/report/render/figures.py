@@ -16,15 +16,14 @@ _NO_DATE: dict[str, dict[str, Any]] = {
 
 
 def plot_files(plot: Plot, folder: Path) -> list[Path]:
-    """Write <name>.png, .svg and .csv of `plot` under `folder`/figures and return their paths."""
-    home = folder / "figures"
-    data = home / f"{plot.name}.csv"
+    """Write the csv, png and svg of `plot` under `folder` and return their paths."""
+    data = folder / plot.file("csv")
     write_text(data, csv_text(plot.columns, plot.data))
-    return [data, *_save(_drawn(plot), home / plot.name, ("png", "svg"))]
+    return [data, *_save(_plot(plot), data.with_suffix(""), ("png", "svg"))]
 
 
 def montage_file(montage: Montage, folder: Path) -> list[Path]:
-    """Write the montage as figures/<name>.png and return its path."""
+    """Write the montage as `figures/<name>.png` and return its path."""
     return _save(_montage(montage), folder / "figures" / montage.name, ("png",))
 
 
@@ -50,7 +49,7 @@ def _save(figure: Any, stem: Path, formats: tuple[str, ...]) -> list[Path]:
     return paths
 
 
-def _drawn(plot: Plot) -> Any:
+def _plot(plot: Plot) -> Any:
     import matplotlib
 
     with matplotlib.rc_context(_RC):
@@ -120,22 +119,27 @@ def _curve(axes: Any, series: Series, index: int) -> None:
 
 def _montage(montage: Montage) -> Any:
     import matplotlib
-    from PIL import Image
 
     rows, columns = len(montage.rows), len(montage.columns)
     with matplotlib.rc_context(_RC):
         figure = _figure(1.75 * columns + 0.5, 1.75 * rows + 0.3)
         grid = figure.subplots(rows, columns, squeeze=False)
-        for i, row in enumerate(montage.rows):
-            for j, column in enumerate(montage.columns):
-                axes = grid[i][j]
-                with Image.open(montage.pictures[i][j]) as picture:
-                    axes.imshow(picture.convert("RGB"), interpolation="nearest")
-                axes.set_xticks([])
-                axes.set_yticks([])
-                axes.spines[:].set_visible(False)
-                if i == 0:
-                    axes.set_title(column, loc="center", fontsize=11, fontweight="normal")
-                if j == 0:
-                    axes.set_ylabel(row, fontsize=11)
+        for line, paths in zip(grid, montage.pictures, strict=True):
+            for axes, path in zip(line, paths, strict=True):
+                _show(axes, path)
+        for axes, column in zip(grid[0], montage.columns, strict=True):
+            axes.set_title(column, loc="center", fontsize=11, fontweight="normal")
+        for line, row in zip(grid, montage.rows, strict=True):
+            line[0].set_ylabel(row, fontsize=11)
     return figure
+
+
+def _show(axes: Any, path: Path) -> None:
+    """A picture on axes without ticks and frame."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        axes.imshow(picture.convert("RGB"), interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)

@@ -1,52 +1,36 @@
 """Tables as LaTeX (booktabs), for people who write papers."""
 
-from ddim.report.document import Row, Table, Value
-from ddim.report.numbers import ETA_HAT
+import re
+from functools import cache
 
-# The hat combines with the letter before it, so that sigma-hat and x-hat are replaced first.
-_SYMBOLS = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "&": r"\&",
-    "%": r"\%",
-    "#": r"\#",
-    "$": r"\$",
-    "_": r"\_",
-    "^": r"\^{}",
-    "~": r"\~{}",
-    "η": r"$\eta$",
-    "×": r"$\times$",
-    "±": r"$\pm$",
-    "≈": r"$\approx$",
-    "−": r"$-$",
-    "–": "--",
-    "→": r"$\to$",
-    "·": r"$\cdot$",
-    "ε": r"$\epsilon$",
-    "σ": r"$\sigma$",
-    "₀": r"$_0$",
-    "‖": r"$\|$",
-} | {digit: f"$^{{{plain}}}$" for digit, plain in zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789", strict=True)}
-_HATS = {ETA_HAT: r"$\hat{\sigma}$", "x̂": r"$\hat{x}$"}
+from pylatexenc.latexencode import (
+    RULE_REGEX,
+    UnicodeToLatexConversionRule,
+    UnicodeToLatexEncoder,
+)
+
+from ddim.report.document import Row, Table, Value
+
+# A letter and the combining circumflex after it: the library puts accents on Latin letters only.
+_HATS = [
+    (re.compile(f"{letter}\N{COMBINING CIRCUMFLEX ACCENT}"), rf"\\ensuremath{{\\hat{{{latex}}}}}")
+    for letter, latex in (("σ", r"\\sigma"), ("x", "x"))
+]
 
 
 def escape(text: str) -> str:
     """Plain text -> LaTeX; the report's symbols become mathematics."""
-    found, i = [], 0
-    while i < len(text):
-        pair = text[i : i + 2]
-        if pair in _HATS:
-            found.append(_HATS[pair])
-            i += 2
-        else:
-            found.append(_SYMBOLS.get(text[i], text[i]))
-            i += 1
-    return "".join(found)
+    return str(_encoder().unicode_to_latex(text))
+
+
+@cache
+def _encoder() -> UnicodeToLatexEncoder:
+    hats = UnicodeToLatexConversionRule(RULE_REGEX, _HATS)
+    return UnicodeToLatexEncoder(conversion_rules=[hats, "defaults"], unknown_char_warning=False)
 
 
 def render(table: Table) -> str:
-    """A table environment that needs only \\usepackage{booktabs}."""
+    """A table environment that needs only the package booktabs."""
     head = " & ".join(escape(text) for text in (table.corner, *table.columns))
     lines = [
         "% needs \\usepackage{booktabs}",
@@ -80,5 +64,5 @@ def _value(value: Value) -> str:
     text = escape(value.text)
     text = f"\\textbf{{{text}}}" if value.best else text
     small = f" {{\\scriptsize ({escape(value.small)})}}" if value.small else ""
-    beside = f" {{\\scriptsize [{escape(value.paper)}]}}" if value.paper else ""
-    return text + small + beside
+    paper = f" {{\\scriptsize [{escape(value.paper)}]}}" if value.paper else ""
+    return text + small + paper

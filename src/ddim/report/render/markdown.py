@@ -20,13 +20,14 @@ from ddim.report.document import (
     Value,
 )
 
+PAGE = "[index.html](index.html) is the same with sortable tables and interactive curves."
+
 
 def render(document: Document) -> str:
     """The whole report as GitHub-flavoured Markdown; files are linked relative to its folder."""
     lines = [f"# {document.title}", "", document.subtitle, ""]
     lines += _blocks(document.lead, document.folder)
-    page = "[index.html](index.html) is the same with sortable tables and interactive curves."
-    lines += [page, ""]
+    lines += [document.see_also, ""]
     for part in document.parts:
         lines += _part(part, document.folder, 2)
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -61,8 +62,8 @@ def _block(block: Block, folder: Path) -> list[str]:
             link = f"![{block.alt}]({block.path.as_posix()})"
             return [link, "", _caption(block.caption, block.data)]
         case Plot():
-            link = f"![{block.alt}](figures/{block.name}.png)"
-            return [link, "", _caption(block.caption, Path("figures") / f"{block.name}.csv")]
+            link = f"![{block.alt}]({block.file('png').as_posix()})"
+            return [link, "", _caption(block.caption, block.file("csv"))]
         case Montage():
             return [f"![{block.alt}](figures/{block.name}.png)", "", _caption(block.caption, None)]
         case Browser():

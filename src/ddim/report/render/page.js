@@ -1,4 +1,4 @@
-// What the page does: sorts tables, shows a number's protocol, draws the curves, slides the grids.
+// What the page does: sorts tables, shows a number's protocol, embeds the curves, slides the grids.
 "use strict";
 document.documentElement.classList.add("js");
 
@@ -67,7 +67,7 @@ for (const body of document.querySelectorAll(".table tbody")) {
   }
 }
 
-// Curves: drawn for the current colour scheme, again when it changes; the legend hides curves.
+// Curves: for the current colour scheme, again when it changes. Bokeh's legend hides curves.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const draw = async (figure) => {
   const data = JSON.parse(figure.querySelector(".plot-data").textContent);
@@ -76,21 +76,10 @@ const draw = async (figure) => {
   place.replaceChildren();
   const item = data[dark.matches ? "dark" : "light"];
   figure.view = await Bokeh.embed.embed_item(item, place);
-  const hide = () => {
-    for (const box of figure.querySelectorAll(".legend input")) {
-      for (const part of ["line", "points", "interval", "band"]) {
-        const model = figure.view.get_by_id
-          && figure.view.roots[0].model.document.get_model_by_name(`${box.value}/${part}`);
-        if (model) model.visible = box.checked;
-      }
-    }
-  };
-  figure.querySelector(".legend")?.addEventListener("change", hide);
-  hide();
 };
 const drawAll = async () => {
   for (const figure of document.querySelectorAll(".plot")) await draw(figure);
-  document.documentElement.dataset.drawn = dark.matches ? "dark" : "light";
+  document.documentElement.dataset.curves = dark.matches ? "dark" : "light";
 };
 if (document.querySelector(".plot")) {
   drawAll();

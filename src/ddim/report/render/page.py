@@ -1,4 +1,7 @@
-"""Document -> index.html: one self-contained file that opens from disk and asks no network."""
+"""Document -> index.html: one self-contained file that opens from disk and asks no network.
+
+It embeds everything, the timings too, so it is not one of the result files.
+"""
 
 import base64
 import json
@@ -7,20 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ddim.plotting import style
-from ddim.report import curves
 from ddim.report.document import Document, Plot
+from ddim.report.render import curves
 
 _MIME = {".png": "image/png", ".svg": "image/svg+xml"}
-_GLYPHS = {  # the markers of `style`, drawn in a 16x16 box for the legend
-    "circle": '<circle cx="8" cy="8" r="4.5"/>',
-    "square": '<rect x="4" y="4" width="8" height="8"/>',
-    "triangle": '<path d="M8 3 13 12.5H3z"/>',
-    "diamond": '<path d="M8 2.5 13 8 8 13.5 3 8z"/>',
-    "inverted_triangle": '<path d="M8 13 3 3.5h10z"/>',
-    "cross": '<path d="M7 3h2v4h4v2H9v4H7V9H3V7h4z"/>',
-    "x": '<path d="m4 5 1-1 3 3 3-3 1 1-3 3 3 3-1 1-3-3-3 3-1-1 3-3z"/>',
-}
 
 
 def render(document: Document) -> str:
@@ -28,7 +21,7 @@ def render(document: Document) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("ddim.report", "."),
+        loader=PackageLoader("ddim.report.render", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -42,7 +35,7 @@ def render(document: Document) -> str:
         joined=lambda folder, path: folder / path,
         plain=_plain,
     )
-    environment.globals.update(plot_json=_plot_json, strokes=style.STROKES, glyphs=_GLYPHS)
+    environment.globals.update(plot_json=_plot_json)
     plots = [block for block in document.blocks() if isinstance(block, Plot)]
     return environment.get_template("page.html.j2").render(
         document=document,
@@ -51,7 +44,6 @@ def render(document: Document) -> str:
     )
 
 
-@cache
 def data_uri(path: Path) -> str:
     """A picture as a data: address; ValueError for a kind that browsers may not show."""
     if path.suffix not in _MIME:

@@ -10,19 +10,19 @@ def summary(results: Results) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    found = tables.quality(results, FID)
-    assert found is not None
-    shown = Table()
-    shown.add_column(found.corner)
-    for column in found.columns:
-        shown.add_column(column, justify="right")
-    for row in found.rows:
+    fid = tables.quality(results, FID)
+    assert fid is not None
+    table = Table()
+    table.add_column(fid.corner)
+    for column in fid.columns:
+        table.add_column(column, justify="right")
+    for row in fid.rows:
         values = [f"[bold green]{v.text}[/]" if v.best else v.text for v in row.values]
-        shown.add_row(row.label, *values)
+        table.add_row(row.label, *values)
     console = Console()
-    console.print(f"[bold]{results.cfg.name}: {found.title}[/]")
-    console.print(shown)
-    for row in found.footer:
+    console.print(f"[bold]{results.cfg.name}: {fid.title}[/]")
+    console.print(table)
+    for row in fid.footer:
         console.print(f"{row.label}: {row.values[0].text}", highlight=False)
     for sentence in findings.sentences(results):
         console.print(f"• {sentence}", highlight=False)

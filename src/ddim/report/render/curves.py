@@ -10,6 +10,10 @@ from typing import Any
 from ddim.plotting import style
 from ddim.report.document import Plot, Series
 
+LIGHT_INK, DARK_INK = "#3c3a36", "#d9d5cc"
+LIGHT_GROUND, DARK_GROUND = "#fcfbf8", "#16181b"  # of the page, as in page.css
+FONT = "system-ui, sans-serif"
+LONG_LABEL = 16  # characters: legends of longer labels are one a line
 _MODEL_ID = re.compile(r'"p\d+"')
 _DOCUMENT_ID = re.compile(r'"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"')
 
@@ -56,22 +60,26 @@ def _figure(plot: Plot, dark: bool) -> Any:
         outline_line_color=None,
     )
     fig.toolbar.logo = None
-    _look(fig, plot, dark)
-    if plot.level:
-        _level(fig, plot.level, dark)
-    points = [_curve(fig, series, index, dark) for index, series in enumerate(plot.series)]
+    _axes(fig, plot, dark)
+    curves = {series.label: _curve(fig, series, i, dark) for i, series in enumerate(plot.series)}
+    points = [renderers[-1] for renderers in curves.values()]
     tips = [("", "@label"), (plot.x_label, "@x"), (plot.y_label, "@text")]
     fig.add_tools(HoverTool(renderers=points, tooltips=tips, mode="mouse"))
+    if plot.level:
+        curves[plot.level.label] = _level(fig, plot.level, dark)
+    if len(curves) > 1:
+        _legend(fig, curves, dark)
     return fig
 
 
-def _look(fig: Any, plot: Plot, dark: bool) -> None:
+def _axes(fig: Any, plot: Plot, dark: bool) -> None:
+    """Colours, fonts and ticks of the axes."""
     from bokeh.models import BasicTickFormatter, LogTicker
 
-    ink, line = ("#d9d5cc", "#3a3e44") if dark else ("#3c3a36", "#dedbd4")
+    ink, line = (DARK_INK, "#3a3e44") if dark else (LIGHT_INK, "#dedbd4")
     for axis in (*fig.xaxis, *fig.yaxis):
         axis.axis_label_text_color = axis.major_label_text_color = ink
-        axis.axis_label_text_font = axis.major_label_text_font = "system-ui, sans-serif"
+        axis.axis_label_text_font = axis.major_label_text_font = FONT
         axis.axis_label_text_font_style = "normal"
         axis.axis_label_text_font_size = axis.major_label_text_font_size = "13px"
         axis.axis_line_color = axis.major_tick_line_color = line
@@ -87,71 +95,59 @@ def _look(fig: Any, plot: Plot, dark: bool) -> None:
         fig.xgrid.ticker = fig.xaxis[0].ticker
 
 
-def _level(fig: Any, level: Series, dark: bool) -> None:
-    from bokeh.models.annotations import BoxAnnotation, Span
+def _legend(fig: Any, curves: dict[str, list[Any]], dark: bool) -> None:
+    """Under the figure; a click hides a curve with its interval and dims its label."""
+    from bokeh.models.annotations import Legend
 
-    color = style.FLOOR_DARK if dark else style.FLOOR_LIGHT
-    if level.low:
-        box = BoxAnnotation(
-            bottom=level.low[0],
-            top=level.high[0],
-            fill_color=color,
-            fill_alpha=0.16,
-            line_color=None,
-            name="floor/band",
-        )
-        fig.add_layout(box)
-    fig.add_layout(
-        Span(
-            location=level.y[0],
-            dimension="width",
-            line_color=color,
-            line_dash="dotted",
-            line_width=1.5,
-            name="floor/line",
-        )
+    long = max(map(len, curves)) > LONG_LABEL
+    legend = Legend(
+        items=list(curves.items()),
+        click_policy="hide",
+        orientation="horizontal",
+        location="top_left",
+        ncols=1 if long else 3,
+        spacing=8,
+        inactive_fill_color=DARK_GROUND if dark else LIGHT_GROUND,
+        label_text_color=DARK_INK if dark else LIGHT_INK,
+        label_text_font=FONT,
+        label_text_font_size="13px",
+        background_fill_alpha=0,
+        border_line_color=None,
     )
+    fig.add_layout(legend, "below")
 
 
-def _curve(fig: Any, series: Series, index: int, dark: bool) -> Any:
-    """Whiskers, line and markers, each named <key>/<part> for the page's legend to hide."""
+def _level(fig: Any, level: Series, dark: bool) -> list[Any]:
+    """A horizontal line over the whole width, and its interval."""
+    color = style.FLOOR_DARK if dark else style.FLOOR_LIGHT
+    renderers = []
+    if level.low:
+        ends = {"y0": list(level.low), "y1": list(level.high)}
+        renderers.append(fig.hstrip(**ends, color=color, fill_alpha=0.16, line_color=None))
+    look = {"line_color": color, "line_dash": "dotted", "line_width": 1.5}
+    return [*renderers, fig.hspan(y=list(level.y), name=f"{level.key}/line", **look)]
+
+
+def _curve(fig: Any, series: Series, index: int, dark: bool) -> list[Any]:
+    """Whiskers, line and markers."""
     from bokeh.models import ColumnDataSource
 
     look = style.stroke(index)
     color = look.dark if dark else look.light
-    text = [_hover(series, i) for i in range(len(series.x))]
-    columns: dict[str, Any] = {"x": list(series.x), "y": list(series.y), "text": text}
+    columns: dict[str, Any] = {"x": list(series.x), "y": list(series.y)}
+    columns["text"] = [_hover(series, i) for i in range(len(series.x))]
     columns["label"] = [series.label] * len(series.x)
     columns["low"] = list(series.low or series.y)
     columns["high"] = list(series.high or series.y)
-    source = ColumnDataSource(columns)
-    whiskers = {"x0": "x", "x1": "x", "y0": "low", "y1": "high"}
-    fig.segment(
-        **whiskers,
-        source=source,
-        color=color,
-        line_width=1.5,
-        alpha=0.6,
-        name=f"{series.key}/interval",
-    )
-    fig.line(
-        "x",
-        "y",
-        source=source,
-        color=color,
-        line_width=2,
-        line_dash=look.b_dash,
-        name=f"{series.key}/line",
-    )
-    return fig.scatter(
-        "x",
-        "y",
-        source=source,
-        color=color,
-        marker=look.b_marker,
-        name=f"{series.key}/points",
-        size=10 if len(series.x) <= 40 else 3,
-    )
+    common = {"source": ColumnDataSource(columns), "color": color}
+    ends = {"x0": "x", "x1": "x", "y0": "low", "y1": "high"}
+    size = 10 if len(series.x) <= 40 else 3
+    name = f"{series.key}/line"
+    return [
+        fig.segment(**ends, **common, line_width=1.5, alpha=0.6),
+        fig.line("x", "y", **common, line_width=2, line_dash=look.b_dash, name=name),
+        fig.scatter("x", "y", **common, marker=look.b_marker, size=size),
+    ]
 
 
 def _hover(series: Series, i: int) -> str:

@@ -1,0 +1,179 @@
+"""The files of a report: the records' numbers, the same bytes everywhere, timings apart."""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import report_fixture as fixture
+
+from ddim.records.cell import Cell
+from ddim.records.results import Results, load
+from ddim.records.timing import Timing
+from ddim.report import build
+
+TIMING = {
+    "seconds": 777.25,
+    "device": "another device",
+    "date": "2031-01-02T03:04:05+00:00",
+    "revision": "0ther15",
+}
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def dicts(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file under `folder`."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_metrics_are_the_inputs(built: Results) -> None:
+    metrics = json.loads((built.folder / "metrics.json").read_text())
+    for steps in built.steps:
+        for eta in built.etas:
+            path = built.folder / "cells" / f"S{steps}_eta{eta}_seed0.json"
+            measured = Cell.read(path, "").measured
+            expected = {
+                key: getattr(measured, key) for key in ("fid", "kid", "precision", "recall")
+            }
+            assert metrics[f"S{steps}"][f"eta{eta}"] == expected
+    assert metrics["reconstruct"]["S20"] == {"mse": pytest.approx(1.4 / 400)}
+    assert metrics["floor"] == {"fid": 2.31, "kid": 0.0004, "precision": 0.97, "recall": 0.96}
+    assert metrics["train"] == {"loss": built.training.last_loss}
+    assert metrics["analysis"] == {"consistency": {"distance": 0.0213}}
+
+
+def test_csv_holds_full_numbers_in_the_papers_layout(built: Results) -> None:
+    table = rows(built.folder / "tables" / "table1_fid.csv")
+    assert table[0] == ["η", *(f"S = {s}" for s in built.steps)]
+    assert [row[0] for row in table[1:]] == [*(f"eta{e}" for e in built.etas), "floor_n360"]
+    assert float(table[2][2]) == fixture.fid(20, 0.2)
+
+
+def test_a_curves_numbers_lie_beside_its_figure_and_nowhere_else(built: Results) -> None:
+    points = dicts(built.folder / "figures" / "fid.csv")
+    assert list(points[0]) == ["S", "eta", "fid", "low", "high", "n"]
+    assert len(points) == 25
+    assert {point["n"] for point in points} == {"360"}
+    assert float(points[0]["low"]) == pytest.approx(0.94 * float(points[0]["fid"]))
+    errors = dicts(built.folder / "figures" / "error.csv")
+    assert [float(e["mse"]) for e in errors] == [1.4 / s**2 for s in built.cfg.reconstruct.steps]
+    assert len(dicts(built.folder / "figures" / "loss.csv")) == len(built.training.loss)
+    assert not (built.folder / "plots").exists()
+
+
+def test_every_cell_has_a_row_with_its_intervals(tmp_path: Path) -> None:
+    fixture.experiment(tmp_path, fixture.config(*fixture.SMALL, "sweep.seeds=[0,1]"))
+    build.build(load(tmp_path))
+    cells = dicts(tmp_path / "tables" / "cells.csv")
+    assert len(cells) == 2 * 2 * 2
+    one = next(c for c in cells if (c["S"], c["eta"], c["seed"]) == ("10", "hat", "0"))
+    fid = fixture.fid(10, "hat")
+    assert [float(one[key]) for key in ("FID", "FID low", "FID high")] == pytest.approx(
+        [fid, 0.94 * fid, 1.06 * fid]
+    )
+    assert float(one["KID high"]) == pytest.approx(1.1 * fid / 2000)
+    assert one["inception score"] == ""  # not measured
+
+
+def test_links_exist(built: Results) -> None:
+    for folder in (built.folder, built.folder / "timings"):
+        links = re.findall(r"\]\(([^)]+)\)", (folder / "README.md").read_text())
+        assert len(links) >= 3
+        assert [link for link in links if not (folder / link).is_file()] == []
+
+
+def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
+    both = []
+    for name in ("one", "two"):
+        folder = tmp_path / name / "digits"
+        fixture.experiment(folder, fixture.config(*fixture.SMALL, "analysis.sections=[ode]"))
+        build.build(load(folder))
+        both.append(contents(folder))
+    assert both[0].keys() == both[1].keys()
+    assert [name for name in both[0] if both[0][name] != both[1][name]] == []
+
+
+def test_results_hold_no_timing(small: Path) -> None:
+    """Another machine's times, device, date and revision change timings/ and the page alone."""
+    build.build(load(small))
+    before = contents(small)
+    for path in (small / "timings").glob("*.json"):
+        fixture.edit(Timing, path, **TIMING)
+    build.build(load(small))
+    after = contents(small)
+    assert before.keys() == after.keys()
+    changed = {name for name in after if after[name] != before[name]}
+    results = {name for name in changed if not name.startswith("timings/")}
+    assert results == {"index.html"}
+    assert {f"timings/{name}" for name in ("README.md", "time.csv", "time.png")} <= changed
+
+
+def test_timings_tell_times_device_date_and_revision(small: Path) -> None:
+    for path in (small / "timings").glob("*.json"):
+        fixture.edit(Timing, path, **TIMING)
+    fixture.edit(Timing, small / "timings" / "train.json", seconds=7200.0, revision="7ra1n")
+    build.build(load(small))
+    page = (small / "timings" / "README.md").read_text()
+    assert "another device; 2031-01-02; revision `0ther15`." in page
+    assert "4,000 steps in 2.0 h; another device; 2031-01-02; revision `7ra1n`." in page
+    embedded = (small / "index.html").read_text()
+    assert "2031-01-02" in embedded
+    assert "0ther15" in embedded
+    points = dicts(small / "timings" / "time.csv")
+    assert {float(point["seconds"]) for point in points} == {777.25}
+    assert {float(point["seconds_per_image"]) for point in points} == {777.25 / fixture.N}
+
+
+def test_timings_of_several_devices_and_revisions_are_counted(small: Path) -> None:
+    path = small / "timings" / "S10_etahat_seed0.json"
+    fixture.edit(Timing, path, date="2026-11-22T00:00:00+00:00", revision="bbbbbbb", processes=2)
+    build.build(load(small))
+    page = (small / "timings" / "README.md").read_text()
+    assert "2026-11-20 to 2026-11-22; revision `3da4b30` (3 cells) and `bbbbbbb` (1 cells)." in page
+    assert "cpu (2 threads), 2 processes (1 cells)" in page
+
+
+def test_the_stage_ends_with_the_path_and_needs_no_torch(small: Path) -> None:
+    program = (
+        "import os, sys; sys.path.insert(0, sys.argv[1]); from helpers import report_fixture as f;"
+        "cfg = f.config(*f.SMALL); os.chdir(sys.argv[2]);"
+        "from ddim.stages import report; import ddim.report.compare; report.run(cfg);"
+        "sys.stderr.write(str(sorted({'torch', 'pytorch_lightning'} & set(sys.modules))))"
+    )
+    tests, home = Path(__file__).parent.parent, small.parent.parent
+    command = [sys.executable, "-c", program, str(tests), str(home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "[]"
+    assert done.stdout.splitlines()[-1] == "reports/digits/index.html"
+    assert "13.00" in done.stdout
+
+
+def test_the_room_depends_on_records_and_plotting_alone() -> None:
+    from ddim.records import code
+
+    assert code.units("ddim.report") == {"plotting", "report"}
+
+
+def test_an_unfinished_report_leaves_no_page(small: Path) -> None:
+    """A missing timing is told before README.md and index.html say anything new."""
+    build.build(load(small))
+    before = (small / "index.html").read_bytes()
+    shutil.rmtree(small / "timings")
+    with pytest.raises(FileNotFoundError, match="timings"):
+        build.build(load(small))
+    assert (small / "index.html").read_bytes() == before
