@@ -1,4 +1,4 @@
-"""The sweep as one W&B run, filled from the records and figures of reports/<name> at any time.
+"""The sweep as one W&B run, filled from the records and figures of `reports/<name>` at any time.
 
     python -m ddim.track [logger.mode=online] [key=value ...]
 
@@ -33,7 +33,7 @@ CHART = "charts/"  # the curves' keys start so
 
 
 class Curve(NamedTuple):
-    """A curve of the report: its CSV under reports/<name>, and what is plotted of it."""
+    """A curve of the report: its CSV under `reports/<name>`, and what is plotted of it."""
 
     file: str
     x: str

@@ -47,7 +47,7 @@ def training_run(
 
 
 def keep_home_clean(folder: Path) -> None:
-    """Send what W&B would write to the user's home to <folder>/wandb; the user's own choice wins.
+    """Send what W&B would write to the user's home to `<folder>/wandb`; the user's own choice wins.
 
     Call before wandb is imported.
     """
