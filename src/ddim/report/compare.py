@@ -2,8 +2,8 @@
 
     python -m ddim.report.compare A B [...] [--out FOLDER]
 
-Each of A, B, ... is a folder `reports/<name>`, or `revision:reports/<name>` to read it out of git. The
-first is what the others are compared with. Writes README.md, index.html, tables/ and figures/.
+Each of A, B, ... is a folder `reports/<name>`, or `revision:reports/<name>` to read it out of git.
+The first is what the others are compared with. Writes README.md, index.html, tables/ and figures/.
 Where two reports do not share data, features and reference, or two cells not n, a difference of
 their FIDs means nothing: none is printed, and the reason is.
 """

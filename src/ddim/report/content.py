@@ -56,10 +56,10 @@ def document(results: Results) -> Document:
     )
 
 
-def with_timings(shown: Document, results: Results) -> Document:
-    """`document` and the timings, before the last part: what index.html shows."""
-    *parts, last = shown.parts
-    return replace(shown, parts=[*parts, timings.part(results), last])
+def with_timings(report: Document, results: Results) -> Document:
+    """`report` and the timings, before the last part: what index.html shows."""
+    *parts, last = report.parts
+    return replace(report, parts=[*parts, timings.part(results), last])
 
 
 def _counts(results: Results) -> str:

@@ -178,17 +178,18 @@ def _caption_of_table_3(results: Results) -> list[str]:
 
 
 def _any_comparable(results: Results) -> bool:
-    """Whether any cell has the paper's value beside it."""
+    """Whether any cell is comparable with the paper's."""
     return any(comparability.paper_fid(results, c) is not None for c in results.cells.values())
 
 
 def comparison(results: Results) -> str:
-    """Whether the paper's values stand beside ours, and if not, why not."""
+    """Whether the paper's values are comparable with ours, and if not, why not."""
     number = paper.number(results.cfg.table)
     mismatches = comparability.protocol_mismatches(results)
     if not mismatches:
         return (
-            f"The protocol is the paper's: its Table {number} stands beside ours ({paper.SOURCE})."
+            f"The protocol is the paper's: the numbers of its Table {number} are comparable, and "
+            f"printed below ours ({paper.SOURCE})."
         )
     what = "Some cells are not comparable" if _any_comparable(results) else "Not comparable"
     return f"**{what} with the paper's Table {number}**: {'; '.join(mismatches)}."
@@ -212,19 +213,19 @@ def reconstruction(results: Results) -> Table:
 
 def _error(results: Results, column: Reconstruction) -> Value:
     published = comparability.paper_reconstruction(results, column)
-    beside = ""
+    text = ""
     if published is not None:
         difference = column.mse - published
         size = numbers.signed(difference, numbers.small(abs(difference)))
-        beside = f"paper {published:g}, {size}"
+        text = f"paper {published:g}, {size}"
     low, high = map(numbers.small, column.interval)
     tip = (
         f"S = {column.steps}, {numbers.count(column.nfe)} evaluations",
         f"n = {numbers.count(column.n)} images of the {column.split} split",
         f"{column.trajectory.spacing} trajectory",
     )
-    text = numbers.small(column.mse)
-    return Value(text, column.mse, f"{low} – {high}", paper=beside, tip=tip)
+    mse = numbers.small(column.mse)
+    return Value(mse, column.mse, f"{low} – {high}", paper=text, tip=tip)
 
 
 def _reconstruction_note(results: Results) -> str:
@@ -235,8 +236,8 @@ def _reconstruction_note(results: Results) -> str:
     if mismatches:
         return f"**Not comparable with the paper's Table 2**: {'; '.join(mismatches)}."
     return (
-        f"The paper's Table 2 stands beside ours ({paper.SOURCE}); it is rounded to 0.0001 and "
-        "does not say its trajectory."
+        f"The numbers of the paper's Table 2 are comparable, and printed below ours "
+        f"({paper.SOURCE}); they are rounded to 0.0001, and their trajectory is not published."
     )
 
 

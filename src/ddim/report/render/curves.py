@@ -40,7 +40,24 @@ def _renamed(text: str, pattern: re.Pattern[str], letter: str) -> str:
 
 
 def _figure(plot: Plot, dark: bool) -> Any:
-    from bokeh.models import HoverTool, Range1d
+    from bokeh.models import HoverTool
+
+    fig = _empty(plot)
+    _axes(fig, plot, dark)
+    curves = {series.label: _curve(fig, series, i, dark) for i, series in enumerate(plot.series)}
+    points = [renderers[-1] for renderers in curves.values()]
+    tips = [("", "@label"), (plot.x_label, "@x"), (plot.y_label, "@text")]
+    fig.add_tools(HoverTool(renderers=points, tooltips=tips, mode="mouse"))
+    if plot.level:
+        curves[plot.level.label] = _level(fig, plot.level, dark)
+    if len(curves) > 1:
+        _legend(fig, curves, dark)
+    return fig
+
+
+def _empty(plot: Plot) -> Any:
+    """A transparent figure with axes, tools, and some room above and below the curves."""
+    from bokeh.models import Range1d
     from bokeh.plotting import figure
 
     low, high = plot.y_span
@@ -60,15 +77,6 @@ def _figure(plot: Plot, dark: bool) -> Any:
         outline_line_color=None,
     )
     fig.toolbar.logo = None
-    _axes(fig, plot, dark)
-    curves = {series.label: _curve(fig, series, i, dark) for i, series in enumerate(plot.series)}
-    points = [renderers[-1] for renderers in curves.values()]
-    tips = [("", "@label"), (plot.x_label, "@x"), (plot.y_label, "@text")]
-    fig.add_tools(HoverTool(renderers=points, tooltips=tips, mode="mouse"))
-    if plot.level:
-        curves[plot.level.label] = _level(fig, plot.level, dark)
-    if len(curves) > 1:
-        _legend(fig, curves, dark)
     return fig
 
 

@@ -18,6 +18,14 @@ _MIME = {".png": "image/png", ".svg": "image/svg+xml"}
 
 def render(document: Document) -> str:
     """The page as text; every picture, script and number is inside it."""
+    plots = [block for block in document.blocks() if isinstance(block, Plot)]
+    template = _environment().get_template("page.html.j2")
+    bokeh = curves.script() if plots else ""
+    return str(template.render(document=document, bokeh=bokeh, metrics=_plain(document.metrics)))
+
+
+@cache
+def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -36,12 +44,7 @@ def render(document: Document) -> str:
         plain=_plain,
     )
     environment.globals.update(plot_json=_plot_json)
-    plots = [block for block in document.blocks() if isinstance(block, Plot)]
-    return environment.get_template("page.html.j2").render(
-        document=document,
-        bokeh=curves.script() if plots else "",
-        metrics=_plain(document.metrics),
-    )
+    return environment
 
 
 def data_uri(path: Path) -> str:
