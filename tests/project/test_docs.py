@@ -126,12 +126,13 @@ def test_the_table_of_edits_is_that_of_the_pipeline() -> None:
 
 
 def docstrings() -> Iterator[tuple[str, str]]:
-    """(where, docstring) of every module, class and function."""
+    """(where, docstring) of every module, and of every public class and function."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
     for module, path in modules().items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, kinds) and (text := ast.get_docstring(node)):
-                yield f"{module}.{getattr(node, 'name', '')}", text
+            name = getattr(node, "name", "")
+            if isinstance(node, kinds) and name[:1] != "_" and (text := ast.get_docstring(node)):
+                yield f"{module}.{name}", text
 
 
 def test_docstrings_set_angle_brackets_as_code() -> None:
