@@ -71,7 +71,7 @@ def loss_weight(a: float, a_prev: float, sigma: float) -> float:
     return a_prev - sigma * a
 
 
-def sample_progressive(
+def sample_progressive(  # noqa: PLR0913
     predict: Predict,
     x_T: Tensor,
     classes: int,
@@ -98,7 +98,7 @@ def sample_progressive(
         yield t_prev, x
 
 
-def sample(
+def sample(  # noqa: PLR0913
     predict: Predict,
     x_T: Tensor,
     classes: int,

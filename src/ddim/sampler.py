@@ -72,7 +72,7 @@ def steps_like(x: Tensor, t: int) -> Tensor:
     return torch.full((len(x),), t, dtype=torch.int64, device=x.device)
 
 
-def sample_progressive(
+def sample_progressive(  # noqa: PLR0913
     eps_model: EpsModel,
     x_T: Tensor,
     alpha_bar: Tensor,
@@ -105,7 +105,7 @@ def sample_progressive(
         yield State(t_prev, x, x0_hat)
 
 
-def sample(
+def sample(  # noqa: PLR0913
     eps_model: EpsModel,
     x_T: Tensor,
     alpha_bar: Tensor,

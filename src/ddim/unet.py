@@ -36,7 +36,7 @@ class UNet(nn.Module):
     ValueError for arguments that make no network.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         *,
         image_size: int,
@@ -219,6 +219,7 @@ class ResidualBlock(nn.Module):
         self.nin_shortcut = nn.Identity() if same else nn.Conv2d(width_in, width, 1)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        """[N,width,H,W] of x [N,width_in,H,W] and the embedding of t [N,embedding]."""
         h = self.conv1(F.silu(self.norm1(x)))  # [N,width_in,H,W] -> [N,width,H,W]
         h = h + self.temb_proj(emb)[:, :, None, None]
         h = self.conv2(self.dropout(F.silu(self.norm2(h))))
@@ -237,6 +238,7 @@ class SelfAttention(nn.Module):
         self.proj_out = nn.Conv2d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x [N,width,H,W] plus what every pixel takes from the others."""
         h = self.norm(x)
         # Each [N,width,H,W] -> [N,1,HW,width]: one head, a row per pixel.
         q, k, v = (p(h).flatten(2).transpose(1, 2)[:, None] for p in (self.q, self.k, self.v))
@@ -253,6 +255,7 @@ class Downsample(nn.Module):
         self.conv = nn.Conv2d(width, width, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N,width,H/2,W/2] of x [N,width,H,W]."""
         # One row below and one column to the right only: TensorFlow's SAME, which DDPM had.
         return self.conv(F.pad(x, (0, 1, 0, 1)))
 
@@ -265,6 +268,7 @@ class Upsample(nn.Module):
         self.conv = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N,width,2H,2W] of x [N,width,H,W]."""
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
@@ -321,6 +325,7 @@ class Middle(nn.Module):
         self.block_2 = ResidualBlock(width, width, embedding, dropout, groups)
 
     def forward(self, h: Tensor, emb: Tensor) -> Tensor:
+        """Of h's shape [N,width,H,W]; emb is the embedding of t [N,embedding]."""
         return self.block_2(self.attn_1(self.block_1(h, emb)), emb)
 
 

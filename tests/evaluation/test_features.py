@@ -1,6 +1,5 @@
 """From images to features: the choice by configuration, the loop over images, both libraries."""
 
-import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from ddim.evaluation.fid import ReferenceStatistics, fid
 from ddim.evaluation.inception_score import inception_score
 from ddim.evaluation.measure import CellEvaluator
 from ddim.evaluation.reference import Reference
-from ddim.records.arrays import Split
+from ddim.records.features import FeatureSpace
+from ddim.records.prepared import Split
 
 TRAIN, TEST = digits()
 SMALL = Features(name="classifier", dim=8, epochs=1, batch_size=64)
@@ -51,11 +51,12 @@ def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_few_images")
 def test_prepare_trains_saves_and_describes(tmp_path: Path) -> None:
-    metadata = prepare(SMALL, tmp_path, tmp_path, seed=0, device="cpu")
-    assert {"name": "classifier", "dim": 8, "train_n": 200}.items() <= metadata.items()
-    assert 0 <= metadata["test_accuracy"] <= 1
-    assert len(metadata["sha256"]) == 64
-    assert json.loads((tmp_path / "about.json").read_text()) == metadata
+    space = prepare(SMALL, tmp_path, tmp_path, seed=0, device="cpu")
+    assert (space.name, space.dim) == ("classifier", 8)
+    assert space.training is not None
+    assert space.training.train_n == 200
+    assert space.test_accuracy is not None
+    assert FeatureSpace.read(tmp_path / "about.json", "") == space
     extractor = load_extractor(SMALL, tmp_path)
     assert extractor.num_features == 8
     assert not extractor.has_inception_logits

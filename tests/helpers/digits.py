@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from ddim.evaluation.classifier import ClassifierRecipe
-from ddim.records.arrays import Split
+from ddim.records.prepared import Split
 
 RECIPE = ClassifierRecipe(dim=64, epochs=20, batch_size=128, seed=0)
 

@@ -35,7 +35,7 @@ def test_json_round_trip_and_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(path, {"x": float("nan")})
     path.write_text('{"x": ')
-    with pytest.raises(ValueError, match=r"a.json invalid JSON \(.*\)"):
+    with pytest.raises(ValueError, match=r"a\.json: invalid JSON \(.*\)"):
         files.read_json(path)
     with pytest.raises(FileNotFoundError, match=r"b.json is missing: run the stage that writes it"):
         files.read_json(tmp_path / "b.json")

@@ -4,16 +4,21 @@ Trained by Lightning, or imported from published weights (train.import_from), of
 only the one set that train.import_weights names.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ddim.config import paths
 from ddim.config.schema import Config, as_dict
+from ddim.records.training import Recipe, Training
+from ddim.runtime import files
 from ddim.runtime.cli import stage
 
 if TYPE_CHECKING:
     from ddim.training.fit import TrainingSetup
     from ddim.unet import UNet
+
+TRAINED_HERE = "trained here"  # the source of the weights, as records and files quote it
 
 
 def run(cfg: Config) -> None:
@@ -50,11 +55,23 @@ def _train(cfg: Config, network: "UNet") -> "TrainingSetup":
 
 
 def _export(cfg: Config, network: "UNet", setup: "TrainingSetup") -> None:
+    """Export both weight sets of the finished training, and record it."""
     from ddim.records.timing import Timing
-    from ddim.training.run import export_trained
+    from ddim.training.fit import load_result
 
-    training, result = export_trained(cfg, network, setup)
-    training.write(paths.training_record(cfg))
+    result = load_result(setup.work)
+    for kind, state in (("ema", result.ema), ("raw", result.raw)):
+        network.load_state_dict(state)
+        _save(cfg, network, kind, {"trained_steps": result.steps, "source": TRAINED_HERE})
+    recipe = Recipe(
+        steps=result.steps,
+        batch_size=cfg.train.batch_size,
+        lr=cfg.train.lr,
+        ema_decay=cfg.train.ema_decay,
+        flip=cfg.data.flip,
+        precision=cfg.trainer.precision,
+    )
+    _record(cfg, network, TRAINED_HERE, recipe, result.loss)
     timing = Timing.now(cfg.trainer, result.seconds, result.steps)
     timing.write(paths.timing(cfg, "train"))
 
@@ -62,7 +79,6 @@ def _export(cfg: Config, network: "UNet", setup: "TrainingSetup") -> None:
 def _import(cfg: Config) -> None:
     """Published weights, exported under the kind that they are said to be."""
     from ddim.interop.published import import_published
-    from ddim.training.run import export, record
 
     train = cfg.train
     assert train.import_from is not None
@@ -80,8 +96,36 @@ def _import(cfg: Config) -> None:
         cache=paths.DOWNLOADED_WEIGHTS,
     )
     source = f"imported from {Path(train.import_from).name}"
-    export(cfg, network, kind, {"trained_steps": None, "source": source})
-    record(cfg, network, source, None, ()).write(paths.training_record(cfg))
+    _save(cfg, network, kind, {"trained_steps": None, "source": source})
+    _record(cfg, network, source, None, ())
+
+
+def _save(cfg: Config, network: "UNet", kind: str, info: dict[str, Any]) -> None:
+    """Write out/<name>/train/<kind>.safetensors; info: trained_steps and source."""
+    from ddim import weights
+
+    about = {"data": cfg.data.name, "diffusion": vars(cfg.diffusion), "seed": cfg.seed}
+    path = paths.weights(cfg) / f"{kind}.safetensors"
+    weights.save(path, network, kind=kind, info=info | about)
+
+
+def _record(
+    cfg: Config,
+    network: "UNet",
+    source: str,
+    recipe: Recipe | None,
+    loss: Sequence[tuple[int, float]],
+) -> None:
+    """Write the record of the weights that lie in out/<name>/train."""
+    exported = sorted(paths.weights(cfg).glob("*.safetensors"))
+    Training(
+        source=source,
+        parameters=sum(p.numel() for p in network.parameters()),
+        seed=cfg.seed,
+        recipe=recipe,
+        sha256={path.stem: files.sha256(path) for path in exported},
+        loss=tuple((int(step), float(value)) for step, value in loss),
+    ).write(paths.training_record(cfg))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,18 @@
-"""From the configuration to the two weight files: the network, its training, the export."""
+"""From the configuration to a finished training: the network, and what determines its weights."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 
-from ddim import schedule, weights
+from ddim import schedule
 from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.records import fingerprints, prepared
-from ddim.records.training import Recipe, Training
-from ddim.runtime import files
-from ddim.training.fit import TrainingResult, TrainingSetup, fit, load_result
+from ddim.training.fit import TrainingSetup, fit
 from ddim.unet import UNet
-
-TRAINED_HERE = "trained here"  # the source of the weights, as records and files quote it
 
 
 def new_network(cfg: Config) -> UNet:
@@ -50,49 +45,3 @@ def train(
     )
     fit(network, images, setup, held_out=held_out, logger=logger, callbacks=callbacks)
     return setup
-
-
-def export_trained(
-    cfg: Config, network: UNet, setup: TrainingSetup
-) -> tuple[Training, TrainingResult]:
-    """Export both weight sets of the finished training; the record, and the result itself."""
-    result = load_result(setup.work)
-    info = {"trained_steps": result.steps, "source": TRAINED_HERE}
-    for kind, state in (("ema", result.ema), ("raw", result.raw)):
-        network.load_state_dict(state)
-        export(cfg, network, kind, info)
-    recipe = Recipe(
-        steps=result.steps,
-        batch_size=cfg.train.batch_size,
-        lr=cfg.train.lr,
-        ema_decay=cfg.train.ema_decay,
-        flip=cfg.data.flip,
-        precision=cfg.trainer.precision,
-    )
-    return record(cfg, network, TRAINED_HERE, recipe, result.loss), result
-
-
-def export(cfg: Config, network: UNet, kind: str, info: dict[str, Any]) -> None:
-    """Write `out/<name>/train/<kind>.safetensors`; info: trained_steps and source."""
-    about = {"data": cfg.data.name, "diffusion": vars(cfg.diffusion), "seed": cfg.seed}
-    path = paths.weights(cfg) / f"{kind}.safetensors"
-    weights.save(path, network, kind=kind, info=info | about)
-
-
-def record(
-    cfg: Config,
-    network: UNet,
-    source: str,
-    recipe: Recipe | None,
-    loss: Sequence[tuple[int, float]],
-) -> Training:
-    """The record of the weights that lie in `out/<name>/train`."""
-    exported = sorted(paths.weights(cfg).glob("*.safetensors"))
-    return Training(
-        source=source,
-        parameters=sum(p.numel() for p in network.parameters()),
-        seed=cfg.seed,
-        recipe=recipe,
-        sha256={path.stem: files.sha256(path) for path in exported},
-        loss=tuple((int(step), float(value)) for step, value in loss),
-    )
