@@ -116,20 +116,10 @@ def test_cells_of_a_multirun_are_committed_and_not_computed_again(project: Path)
     compose(project)
 
 
-def test_a_grid_that_shrinks_drops_the_records_of_its_cells(project: Path) -> None:
-    compose(project, "sweep.steps=[2]")
-    run(project, "dvc", "repro", "-q", "evaluate")
-    names = {path.name for path in (project / "reports/digits/cells").iterdir()}
-    cells = ("S2_eta0.0_seed0", "S2_etahat_seed0")
-    assert names == {f"{cell}{suffix}" for cell in cells for suffix in (".json", ".png")}
-    compose(project)
-    run(project, "dvc", "repro", "-q")
-
-
 def test_a_changed_model_retrains(project: Path) -> None:
     compose(project, "model.channels=16")
     stages = stale(project)
-    assert {"train", "report"} <= stages  # and then whatever uses the new weights
+    assert "train" in stages  # and then whatever uses the new weights
     assert not stages & {"data", "features", "reference"}
     compose(project)
 
@@ -151,3 +141,12 @@ def test_a_missing_cell_is_named_by_the_report(project: Path) -> None:
     assert "S2_etahat_seed0" in output
     assert "Traceback" not in output
     cell.write_text(kept)
+
+
+# the last one: it leaves another grid
+def test_a_grid_that_shrinks_drops_the_records_of_its_cells(project: Path) -> None:
+    compose(project, "sweep.steps=[2]")
+    run(project, "dvc", "repro", "-q", "evaluate")
+    names = {path.name for path in (project / "reports/digits/cells").iterdir()}
+    cells = ("S2_eta0.0_seed0", "S2_etahat_seed0")
+    assert names == {f"{cell}{suffix}" for cell in cells for suffix in (".json", ".png")}

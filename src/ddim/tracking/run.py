@@ -74,6 +74,7 @@ def _logger(
     import wandb
     from pytorch_lightning.loggers import WandbLogger
 
+    offline = logger.mode is schema.WandbMode.offline
     run = WandbLogger(
         project=logger.project,
         entity=logger.entity,
@@ -83,8 +84,13 @@ def _logger(
         job_type="train",
         save_dir=folder,
         config=dict(config),
-        offline=logger.mode is schema.WandbMode.offline,
-        settings=wandb.Settings(console="off", silent=True, x_disable_stats=True),
+        offline=offline,
+        settings=wandb.Settings(
+            mode="offline" if offline else "online",  # Lightning sets it by the environment alone
+            console="off",
+            silent=True,
+            x_disable_stats=True,
+        ),
     )
     run._wandb_init.pop("anonymous", None)  # Lightning passes it; wandb only warns about it
     return run
