@@ -124,7 +124,7 @@ def fit(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Im
     return image.crop((left, top, left + size, top + size))
 
 
-def fit_words(size: int, resampling: Image.Resampling) -> dict[str, str]:
+def describe_fit(size: int, resampling: Image.Resampling) -> dict[str, str]:
     """What `fit` does, for about.json."""
     method = resampling.name.lower()
     return {

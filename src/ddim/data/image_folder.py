@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ddim.config.schema import Data
-from ddim.data.decode import COLOUR, Picture, decoded, fit, fit_words
+from ddim.data.decode import COLOUR, Picture, decoded, fit, describe_fit
 from ddim.data.source import Images, Source, held_out, shuffled
 
 SUFFIXES = (
@@ -44,7 +44,7 @@ def from_folder(root: Path, data: Data, resampling: Image.Resampling) -> Source:
     the order of their names) if there are at least two and no image lies outside them. Hidden
     files are skipped, a file that links reach again counts once, and a folder that wraps
     everything is looked through. Other files, and images beside train/ and test/, are left out,
-    as words["left_out"] then says.
+    as preprocessing["left_out"] then says.
 
     Raises ValueError or FileNotFoundError if there is no image, and ValueError if the classes of
     train/ are not those of test/.
@@ -56,9 +56,9 @@ def from_folder(root: Path, data: Data, resampling: Image.Resampling) -> Source:
         raise ValueError(f"no image in data.root={root} ({len(files)} files); accepted: {accepts}")
     train, test, split = _splits(_unwrapped(entries), data, root)
     classes = _classes(train + test)
-    words = {"split": split, **fit_words(data.image_size, resampling), "pixels": COLOUR}
+    preprocessing = {"split": split, **describe_fit(data.image_size, resampling), "pixels": COLOUR}
     others = Counter(_suffix(e) for e in files if _suffix(e) not in SUFFIXES)
-    words |= _left_out(others, outside=len(entries) - len(train) - len(test))
+    preprocessing |= _left_out(others, outside=len(entries) - len(train) - len(test))
 
     def images(part: list[Entry]) -> Images:
         shape = partial(fit, size=data.image_size, resampling=resampling)
@@ -69,7 +69,7 @@ def from_folder(root: Path, data: Data, resampling: Image.Resampling) -> Source:
         return Images(len(part), rows, labels)
 
     description = f"{len(train) + len(test):,} images of the user's own, from {root.resolve().name}"
-    return Source(description, images(train), images(test), words, classes)
+    return Source(description, images(train), images(test), preprocessing, classes)
 
 
 def _listing(root: Path) -> list[Entry]:
@@ -90,13 +90,13 @@ def _suffix(entry: Entry) -> str:
 
 def _left_out(others: Counter[str], *, outside: int) -> dict[str, str]:
     """What is there and not used, in words; nothing if everything is used."""
-    said = []
+    parts = []
     if others:
         kinds = [f"{n} {suffix or 'without suffix'}" for suffix, n in others.most_common()]
-        said.append(f"{_count(others.total(), 'file')} of other kinds ({_listed(kinds)})")
+        parts.append(f"{_count(others.total(), 'file')} of other kinds ({_listed(kinds)})")
     if outside:
-        said.append(f"{_count(outside, 'image')} outside the folders of the two splits")
-    return {"left_out": "; ".join(said)} if said else {}
+        parts.append(f"{_count(outside, 'image')} outside the folders of the two splits")
+    return {"left_out": "; ".join(parts)} if parts else {}
 
 
 def _count(n: int, noun: str) -> str:
@@ -190,14 +190,14 @@ def _splits(entries: list[Entry], data: Data, root: Path) -> tuple[list[Entry], 
             top.setdefault(entry.path.parts[0].lower(), []).append(entry)
     second = next((name for name in TEST_FOLDERS if name in top), None)
     if "train" not in top or second is None:
-        for_train, for_test, said = held_out(len(entries), data)
-        return [entries[i] for i in for_train], [entries[i] for i in for_test], said
+        for_train, for_test, description = held_out(len(entries), data)
+        return [entries[i] for i in for_train], [entries[i] for i in for_test], description
     parts = [top["train"], top[second]]
     names = [part[0].path.parts[0] for part in parts]  # as they are written
     train, test = ([_below(entry) for entry in part] for part in parts)
     _require_same_classes(dict(zip(names, (train, test), strict=True)), root)
-    said = f"subfolders {names[0]}/ and {names[1]}/, each in a fixed random order"
-    return shuffled(train), shuffled(test), said
+    description = f"subfolders {names[0]}/ and {names[1]}/, each in a fixed random order"
+    return shuffled(train), shuffled(test), description
 
 
 def _require_same_classes(splits: dict[str, list[Entry]], root: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ddim.config.schema import Data
-from ddim.data.decode import COLOUR, Picture, decoded, fit, fit_words
+from ddim.data.decode import COLOUR, Picture, decoded, fit, describe_fit
 from ddim.data.image_folder import from_folder
 from ddim.data.source import Images, Source, held_out, require
 
@@ -59,9 +59,9 @@ def mnist(data: Data) -> Source:
     def images(train: bool) -> Images:
         copy = partial(MNIST, data.root, train=train, download=data.download)
         files = "MNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte"
-        found = _torchvision(copy, data, "MNIST", files)
-        pixels = np.pad(found.data.numpy(), ((0, 0), (pad, pad), (pad, pad)))[:, None]
-        return Images(len(pixels), pixels, found.targets.numpy())
+        dataset = _torchvision(copy, data, "MNIST", files)
+        pixels = np.pad(dataset.data.numpy(), ((0, 0), (pad, pad), (pad, pad)))[:, None]
+        return Images(len(pixels), pixels, dataset.targets.numpy())
 
     return Source(
         description="MNIST: handwritten digits, 28x28, grey",
@@ -85,14 +85,14 @@ def cifar10(data: Data) -> Source:
     def images(train: bool) -> tuple[Images, list[str]]:
         copy = partial(CIFAR10, data.root, train=train, download=data.download)
         files = "cifar-10-batches-py/ (the python version, unpacked)"
-        found = _torchvision(copy, data, "CIFAR-10", files)
-        pixels = found.data.transpose(0, 3, 1, 2)  # [N,32,32,3] -> [N,3,32,32]
-        return Images(len(pixels), pixels, np.array(found.targets)), found.classes
+        dataset = _torchvision(copy, data, "CIFAR-10", files)
+        pixels = dataset.data.transpose(0, 3, 1, 2)  # [N,32,32,3] -> [N,3,32,32]
+        return Images(len(pixels), pixels, np.array(dataset.targets)), dataset.classes
 
     train, classes = images(train=True)
     test, _ = images(train=False)
-    words = {"split": "the set's own", "crop": "none", "resize": "none"}
-    return Source("CIFAR-10: photographs, 32x32, RGB", train, test, words, classes)
+    preprocessing = {"split": "the set's own", "crop": "none", "resize": "none"}
+    return Source("CIFAR-10: photographs, 32x32, RGB", train, test, preprocessing, classes)
 
 
 def celeba(data: Data) -> Source:
@@ -149,14 +149,18 @@ def _lsun(data: Data, category: str, title: str) -> Source:
     """
     require(data, None, channels=3)
     root = Path(data.root)
-    found = [p for p in (root / category, root / f"{category}.zip") if p.exists()]
+    present = [p for p in (root / category, root / f"{category}.zip") if p.exists()]
     parts = [root / f"{category}_{split}_lmdb" for split in ("train", "val")]
     if all(part.is_dir() for part in parts):
         train, test = (_lmdb(part, data) for part in parts)
-        words = fit_words(data.image_size, PUBLISHED) | {"split": "the set's own train and val"}
-        return Source(f"{title}: photographs, RGB", train, test, {**words, "pixels": COLOUR})
-    if found:
-        return from_folder(found[0], data, PUBLISHED)
+        preprocessing = {
+            **describe_fit(data.image_size, PUBLISHED),
+            "split": "the set's own train and val",
+            "pixels": COLOUR,
+        }
+        return Source(f"{title}: photographs, RGB", train, test, preprocessing)
+    if present:
+        return from_folder(present[0], data, PUBLISHED)
     options = f"{parts[0].name}/ and {parts[1].name}/, or a folder {category}/ of images"
     raise FileNotFoundError(f"no {title} in data.root={root}: put {options} there")
 

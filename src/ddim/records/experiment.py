@@ -24,9 +24,9 @@ class Experiment(Record, frozen=True):
     def cfg(self) -> Config:
         """The configuration, typed. Raises ValueError for one of another version of ddim."""
         merged = OmegaConf.merge(OmegaConf.structured(Config), _whole_number_keys(self.config))
-        found = overrides.to_object(merged)  # type: ignore[arg-type]
-        assert isinstance(found, Config)
-        return found
+        config = overrides.to_object(merged)  # type: ignore[arg-type]
+        assert isinstance(config, Config)
+        return config
 
 
 def _whole_number_keys(node: Any) -> Any:

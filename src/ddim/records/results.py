@@ -136,11 +136,11 @@ def read_cells(folder: Path, cfg: Config) -> dict[CellKey, Cell]:
 
 def read_sections(folder: Path, names: Sequence[str]) -> tuple[Section, ...]:
     """The sections `names` in `folder` (`reports/<name>`), in the report's order."""
-    found = [
+    sections = [
         Section.read(folder / "analysis" / name / sections_.FILE, _section_command(name))
         for name in names
     ]
-    return tuple(sorted(found, key=lambda section: section.order))
+    return tuple(sorted(sections, key=lambda section: section.order))
 
 
 def _section_command(name: str) -> str:

@@ -50,12 +50,12 @@ def registered() -> Any:
 
 def keys(schema: Any, prefix: str = "") -> tuple[str, ...]:
     """Every key that `schema` declares, dotted."""
-    found: list[str] = []
+    declared: list[str] = []
     for name, kind in _hints(schema).items():
-        found.append(prefix + name)
+        declared.append(prefix + name)
         if is_dataclass(kind):
-            found += keys(kind, f"{prefix}{name}.")
-    return tuple(found)
+            declared += keys(kind, f"{prefix}{name}.")
+    return tuple(declared)
 
 
 def _hints(schema: Any) -> dict[str, Any]:

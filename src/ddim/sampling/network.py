@@ -11,7 +11,7 @@ _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 class EpsModel(nn.Module):
     """A trained network as samplers call it: eps = eps_model(x, t), without gradients.
 
-    x may be float32 or float64; it is cast here, at the door, and eps comes back in x's dtype.
+    x may be float32 or float64; it is cast here, and eps comes back in x's dtype.
 
     Args:
         network: called as network(x [N,C,H,W], t int64 [N]); put into evaluation mode.
