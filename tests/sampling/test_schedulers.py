@@ -1,4 +1,4 @@
-"""diffusers' schedulers through our interface: the same steps as ours where they implement the same."""
+"""diffusers' schedulers through our interface: the same steps where they implement the same."""
 
 import sys
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ddim.config.schema import Data
-from ddim.data.decode import COLOUR, Picture, decoded, fit, describe_fit
+from ddim.data.decode import COLOUR, Picture, decoded, describe_fit, fit
 from ddim.data.source import Images, Source, held_out, shuffled
 
 SUFFIXES = (
