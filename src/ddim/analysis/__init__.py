@@ -1,13 +1,14 @@
-"""The lecture's claims, each shown from the trained network as figures and numbers.
+"""What the lecture and the paper claim, each measured on the trained network: an edit changes it.
 
-One module per section; each has `section(bench) -> Section` (`speed` and `discrete` take the
-configuration). What they share:
+A module for each section, with its TITLE, its CLAIM, `measure(context)`, which returns a frozen
+dataclass of numbers and images, and `present(measured)`, which makes of that the section's text,
+tables and figures. What they share:
 
-    bench       the network, the images and the feature space that every section measures with
-    section     section.json and the files beside it, as the report reads them
-    plots       matplotlib: one look, the same bytes for the same numbers
-    statistics  intervals, fitted orders, tests for normality
+    context     the network, images, records and feature space; each is loaded when first needed
+    presented   what `present` returns, and how it is saved as a record
+    statistics  fitted orders, distances, moments, a test of norms
+    run         measures, presents and saves one section
 
-The order in the report: speed 1, invert 2, consistency 3, path 4, interpolate 5, edit 6, family 7,
-ode 8, solvers 9; discrete 10 trains a network of its own and is not part of the default pipeline.
+The sections and their order in the report: ddim.config.checks.SECTIONS. appendix_a trains a network
+of its own and is no section of the pipeline: the stage `discrete` runs it.
 """

@@ -209,7 +209,7 @@ def _etas(cfg: Config) -> list[float]:
     return etas
 
 
-# --- what is said and shown ----------------------------------------------------------------------
+# --- presentation ---------------------------------------------------------------------------------
 
 
 def present(measured: Measured) -> Presented:

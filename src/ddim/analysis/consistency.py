@@ -85,7 +85,7 @@ def _to_last(vectors: Sequence[np.ndarray]) -> list[Interval]:
     return [intervals.of_mean(np.linalg.norm(v - last, axis=1) / unrelated) for v in vectors]
 
 
-# --- what is said and shown ----------------------------------------------------------------------
+# --- presentation ---------------------------------------------------------------------------------
 
 
 def present(measured: Measured) -> Presented:

@@ -239,7 +239,7 @@ def ddpm_mean(x: Tensor, eps: Tensor, a: float, a_prev: float) -> Tensor:
     return (x - beta / math.sqrt(1 - a) * eps) / math.sqrt(1 - beta)
 
 
-# --- what is said and shown ----------------------------------------------------------------------
+# --- presentation ---------------------------------------------------------------------------------
 
 
 def present(measured: Measured) -> Presented:

@@ -139,7 +139,7 @@ def _corners(context: Context, corners: Tensor) -> np.ndarray:
     return pixels(context.decode(corner_grid(corners, CORNERS), context.cfg.analysis.steps))
 
 
-# --- what is said and shown ----------------------------------------------------------------------
+# --- presentation ---------------------------------------------------------------------------------
 
 
 def present(measured: Measured) -> Presented:

@@ -152,7 +152,7 @@ def pixel_std(images: np.ndarray) -> np.ndarray:
     return np.asarray(images.astype(np.float64).std(0) / 255)
 
 
-# --- what is said and shown ----------------------------------------------------------------------
+# --- presentation ---------------------------------------------------------------------------------
 
 
 def present(measured: Measured) -> Presented:

@@ -70,7 +70,7 @@ def measure(context: Context) -> Measured:
     )
 
 
-# --- what is said and shown ----------------------------------------------------------------------
+# --- presentation ---------------------------------------------------------------------------------
 
 
 def present(measured: Measured) -> Presented:

@@ -93,7 +93,7 @@ def _on_cpu(x: torch.Tensor | None) -> torch.Tensor | None:
     return None if x is None else x.cpu()
 
 
-# --- what is said and shown ----------------------------------------------------------------------
+# --- presentation ---------------------------------------------------------------------------------
 
 
 def present(measured: Measured) -> Presented:

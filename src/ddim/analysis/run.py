@@ -23,7 +23,7 @@ class SectionModule(Protocol):
         """A frozen dataclass of numbers and images."""
 
     def present(self, measured: Any) -> Presented:
-        """What is said and shown of it."""
+        """The section's text, tables and figures, of what `measure` returned."""
 
 
 def run_section(cfg: Config, name: str) -> Section:

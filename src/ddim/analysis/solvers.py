@@ -161,7 +161,7 @@ def _distance_to_longest(context: Context) -> Callable[[np.ndarray], float] | No
     return distance
 
 
-# --- what is said and shown ----------------------------------------------------------------------
+# --- presentation ---------------------------------------------------------------------------------
 
 
 def present(measured: Measured) -> Presented:

@@ -89,7 +89,7 @@ def equal_quality(candidates: Sequence[Point], chain: Point) -> Point | None:
     return min(good, key=lambda point: (point.nfe, point.fid), default=None)
 
 
-# --- what is said and shown ----------------------------------------------------------------------
+# --- presentation ---------------------------------------------------------------------------------
 
 
 def present(measured: Measured) -> Presented:
