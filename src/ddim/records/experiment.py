@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from ddim.config.schema import Config
 from ddim.records.base import Record
@@ -23,7 +24,10 @@ class Experiment(Record, frozen=True):
     @property
     def cfg(self) -> Config:
         """The configuration, typed. Raises ValueError for one of another version of ddim."""
-        merged = OmegaConf.merge(OmegaConf.structured(Config), _whole_number_keys(self.config))
+        try:
+            merged = OmegaConf.merge(OmegaConf.structured(Config), _whole_number_keys(self.config))
+        except OmegaConfBaseException as error:
+            raise ValueError(f"config: {overrides.explain(error)}") from None
         config = overrides.to_object(merged)  # type: ignore[arg-type]
         assert isinstance(config, Config)
         return config

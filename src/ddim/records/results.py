@@ -112,8 +112,7 @@ def load(folder: Path) -> Results:
     FileNotFoundError names a missing file and the command that makes it; ValueError one that is
     damaged, of an earlier version of ddim, or of other weights than the rest.
     """
-    experiment = Experiment.read(folder / "experiment.json", "python -m ddim.compose --check")
-    cfg = experiment.cfg
+    experiment, cfg = _experiment(folder / "experiment.json")
     results = Results(
         folder=folder,
         experiment=experiment,
@@ -127,6 +126,15 @@ def load(folder: Path) -> Results:
     _require_one_set_of_weights(results)
     _require_pictures(results)
     return results
+
+
+def _experiment(path: Path) -> tuple[Experiment, Config]:
+    made_by = "python -m ddim.compose --check"
+    experiment = Experiment.read(path, made_by)
+    try:
+        return experiment, experiment.cfg
+    except ValueError as error:
+        refuse(path, str(error), made_by)
 
 
 def read_cells(folder: Path, cfg: Config) -> dict[CellKey, Cell]:
