@@ -10,3 +10,6 @@ settings.load_profile("ddim")
 
 # Two test processes on two cores: OpenMP threads beside them would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Under coverage OmegaConf would take itself for debugged, and word its errors differently.
+os.environ.setdefault("OC_CAUSE", "0")
