@@ -1,6 +1,7 @@
 """Multiruns: every job is tried, failures are listed at the end, and a GPU belongs to one job."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,16 @@ def multirun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
+SLURM = pytest.param(
+    "submitit_slurm",
+    marks=[
+        pytest.mark.slurm,
+        pytest.mark.skipif(shutil.which("sbatch") is None, reason="needs a Slurm controller"),
+    ],
+)
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local", SLURM])
 def test_the_other_jobs_are_kept_and_failures_are_listed(tmp_path: Path, launcher: str) -> None:
     seed = int(launcher == "joblib")
     done = multirun(tmp_path, f"hydra/launcher={launcher}", "cell.steps=7,5,8", f"cell.seed={seed}")

@@ -32,3 +32,14 @@ def test_half_precision_is_another_number_nearby():
 def test_an_absent_device_is_named():
     with pytest.raises(ValueError, match=r"trainer.accelerator is cuda, which this machine"):
         torch_device(schema.Accelerator.cuda)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_float32_on_a_gpu_is_float32() -> None:
+    """No TF32: encoding and decoding (Table 2) would drown in its rounding."""
+    x, t = torch.randn(4, 1, 8, 8), torch.tensor([1, 200, 500, 1000])
+    cpu = EpsModel(tiny.net())(x, t)
+    device = torch.device("cuda")
+    gpu = EpsModel(tiny.net()).place(device)(x.to(device), t.to(device))
+    torch.testing.assert_close(gpu.cpu(), cpu, rtol=1e-4, atol=1e-5)
