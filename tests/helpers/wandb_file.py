@@ -55,10 +55,10 @@ def _read(path: Path) -> dict[str, Any]:
         record.ParseFromString(chunk)
         kind = record.WhichOneof("record_type")
         if kind == "run":
-            about = record.run
-            run |= {"name": about.display_name, "group": about.run_group, "job": about.job_type}
-            run |= {"project": about.project, "tags": list(about.tags)}
-            run["config"] |= _items(about.config.update)
+            header = record.run
+            run |= {"name": header.display_name, "group": header.run_group, "job": header.job_type}
+            run |= {"project": header.project, "tags": list(header.tags)}
+            run["config"] |= _items(header.config.update)
         elif kind == "config":
             run["config"] |= _items(record.config.update)
         elif kind == "summary":

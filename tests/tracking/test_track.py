@@ -1,4 +1,4 @@
-"""W&B: what an offline run really recorded of a sweep, and the workspace built over it."""
+"""W&B: what an offline run recorded of a sweep, and the workspace built over it."""
 
 import json
 import re
@@ -31,11 +31,16 @@ def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> schema.Config:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
-    made = fixture.config(*OVERRIDES)
+    configured = fixture.config(*OVERRIDES)
     monkeypatch.chdir(tmp_path)
-    fixture.experiment(paths.reports(made), made)
-    build.build(load(made))
-    return made
+    finish(configured)
+    return configured
+
+
+def finish(cfg: schema.Config) -> None:
+    """Records and report, as the pipeline leaves them for `track`."""
+    fixture.experiment(paths.reports(cfg), cfg)
+    build.build(load(cfg))
 
 
 def load(cfg: schema.Config) -> Any:
@@ -53,9 +58,9 @@ def test_a_run_holds_every_cell_the_curves_and_the_configuration(
     cfg: schema.Config, capfd: pytest.CaptureFixture[str]
 ) -> None:
     experiment.run(cfg)
-    said = capfd.readouterr()
-    assert said.err == ""
-    assert said.out.startswith("W&B run filled: out/digits/wandb/offline-run-")
+    printed = capfd.readouterr()
+    assert printed.err == ""
+    assert printed.out.startswith("W&B run filled: out/digits/wandb/offline-run-")
     run = wandb_file.load(paths.out(cfg))
     assert (run["name"], run["group"], run["job"], run["exit"]) == ("sweep", "digits", "sweep", 0)
     assert run["tags"] == ["digits"]
@@ -100,13 +105,58 @@ def test_filling_again_replaces_and_a_new_network_is_a_new_run(cfg: schema.Confi
     assert experiment.run_id(cfg, replace(other, training=training)) not in before
 
 
-def test_a_report_of_other_records_is_refused(cfg: schema.Config) -> None:
-    (paths.reports(cfg) / "metrics.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"metrics\.json is of other records: run `python -m ddim"):
+STALE = r"metrics\.json is of other records: run `python -m ddim\.stages\.report` first"
+
+
+@pytest.mark.parametrize("seeds", [[0], [0, 1]])
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_report_older_than_one_cell_is_refused(
+    cfg: schema.Config, seeds: list[int], which: int
+) -> None:
+    cfg.sweep.seeds = seeds
+    finish(cfg)
+    key, cell = list(load(cfg).cells.items())[which]
+    better = msgspec.structs.replace(cell.measured, recall=cell.measured.recall / 2)
+    record = paths.reports(cfg) / "cells" / f"{key.name}.json"
+    msgspec.structs.replace(cell, measured=better).write(record)
+    with pytest.raises(ValueError, match=STALE):
         experiment.run(cfg)
-    (paths.reports(cfg) / "metrics.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"metrics\.json is missing"):
+    assert not list((paths.out(cfg) / "wandb").glob("offline-run-*"))
+    build.build(load(cfg))
+    experiment.run(cfg)
+
+
+def test_a_report_older_than_a_section_or_table_2_is_refused(cfg: schema.Config) -> None:
+    read = load(cfg)
+    section, steps = read.sections[0], cfg.reconstruct.steps[0]
+    record = read.section_folder(section) / "section.json"
+    before = record.read_bytes()
+    msgspec.structs.replace(section, numbers={"other": 1.0}).write(record)
+    with pytest.raises(ValueError, match=STALE):
         experiment.run(cfg)
+    record.write_bytes(before)
+    error = msgspec.structs.replace(read.reconstructions[steps], mse=0.5, interval=(0.4, 0.6))
+    error.write(paths.reports(cfg) / "reconstruct" / f"S{steps}.json")
+    with pytest.raises(ValueError, match=STALE):
+        experiment.run(cfg)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "metrics.json",
+        "figures/fid.csv",
+        "figures/error.png",
+        "timings/time.png",
+        "timings/S20_etahat_seed0.json",
+    ],
+)
+def test_a_missing_file_is_one_line_and_costs_no_earlier_run(cfg: schema.Config, name: str) -> None:
+    experiment.run(cfg)
+    (paths.reports(cfg) / name).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{name} is missing: .*`python -m ddim\.stages\."):
+        experiment.run(cfg)
+    assert wandb_file.load(paths.out(cfg))["exit"] == 0
 
 
 @pytest.mark.parametrize(

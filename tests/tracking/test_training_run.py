@@ -1,4 +1,4 @@
-"""W&B while training: what an offline run records, and what is said without an account."""
+"""W&B while training: what an offline run records, and the error without an account."""
 
 import os
 import sys
@@ -40,8 +40,8 @@ def test_wandb_offline_records_curves_pictures_and_configuration(
     monkeypatch.setenv("CI", "true")
     out = tmp_path / "out"
     with tracked("offline", out) as logger:
-        shown = [ProgressLine(), SampleGrid(every=15, seed=0)]
-        result = tiny.fit(tiny.net(), tmp_path / "work", logger=logger, callbacks=shown)
+        callbacks = [ProgressLine(), SampleGrid(every=15, seed=0)]
+        result = tiny.fit(tiny.net(), tmp_path / "work", logger=logger, callbacks=callbacks)
     alone = tiny.fit(tiny.net(), tmp_path / "alone")
     assert tiny.same(result.raw, alone.raw)  # pictures on the way change nothing
 

@@ -3,8 +3,9 @@
     python -m ddim.track [logger.mode=online] [key=value ...]
 
 The report is the truth, this run is a view of it: the same experiment with the same weights is
-always the same run, so filling it again replaces what it said. Offline by default; it never asks.
-It comes after the report in the pipeline: curves and figures are those that the report has drawn.
+always the same run, so filling it again replaces its content. Offline by default; it never asks.
+It comes after the report in the pipeline: curves and figures are the report's files, all of them;
+a report that is missing, or of other records than there are now, is an error.
 """
 
 import csv
@@ -22,14 +23,16 @@ from ddim.records.cell import Cell
 from ddim.records.results import Results
 from ddim.records.section import Section
 from ddim.records.timing import Timing
+from ddim.report import metrics_json
 from ddim.runtime import files
 from ddim.runtime.errors import one_line
-from ddim.tracking import run as wandb_files
+from ddim.tracking import run as wandb_setup
 
 if TYPE_CHECKING:
     import wandb
 
 CHART = "charts/"  # the curves' keys start so
+REPORT = "run `python -m ddim.stages.report` first"
 
 
 class Curve(NamedTuple):
@@ -58,23 +61,25 @@ def run(cfg: Config) -> None:
     """Fill the experiment's W&B run and print where it is.
 
     `cfg` says which experiment, and how to reach W&B (logger); what is shown is the report's.
+    Raises FileNotFoundError or ValueError, naming the stage to run, where a record or a file of the
+    report is missing or the report is of other records.
     """
     if cfg.logger.mode is WandbMode.disabled:
         print("logger.mode is disabled: nothing goes to W&B")
         return
     read = results.load(paths.reports(cfg))
     folder, online = paths.out(cfg), cfg.logger.mode is WandbMode.online
-    wandb_files.keep_home_clean(folder)
+    wandb_setup.keep_home_clean(folder)
     if online:
-        wandb_files.require_account()
-    metrics = _metrics(read)
-    checksum = _checksum(read)
+        wandb_setup.require_account()
+    summary = {**_metrics(read), "content": _checksum(read)}
+    content = _content(read)  # before the run is opened: a missing file costs no earlier run
     with _run(cfg, read, folder) as wandb_run:
-        if wandb_run.resumed and wandb_run.summary.get("content") == checksum:
+        if wandb_run.resumed and wandb_run.summary.get("content") == summary["content"]:
             outcome = "is up to date"
         else:
-            wandb_run.log(_content(read))
-            wandb_run.summary.update({**metrics, "content": checksum})
+            wandb_run.log(content)
+            wandb_run.summary.update(summary)
             outcome = "filled"
         where = wandb_run.url if online else _relative(Path(wandb_run.settings.sync_dir))
     print(f"W&B run {outcome}: {where}")
@@ -87,15 +92,22 @@ def run_id(cfg: Config, read: Results) -> str:
 
 
 def _metrics(read: Results) -> dict[str, Any]:
-    """The report's metrics.json. Raises ValueError if the report is of other records."""
-    path = read.folder / "metrics.json"
+    """The report's metrics.json. ValueError unless it holds exactly the records' numbers.
+
+    The report's figures are as old as this file: curves of earlier records are never shown.
+    """
+    path = _of_the_report(read.folder / "metrics.json")
     metrics: dict[str, Any] = files.read_json(path)
-    steps, eta = read.steps[0], read.etas[0]
-    cell = read.first_seed(steps, eta)
-    recorded = metrics.get(f"S{steps}", {}).get(f"eta{eta}", {}).get("fid")
-    if len(read.seeds) == 1 and recorded != cell.measured.fid:
-        raise ValueError(f"{path} is of other records: run `python -m ddim.stages.report` first")
+    if metrics != metrics_json.metrics(read):
+        raise ValueError(f"{path} is of other records: {REPORT}")
     return metrics
+
+
+def _of_the_report(path: Path) -> Path:
+    """`path`, which the report writes; FileNotFoundError if it is missing."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: {REPORT}")
+    return path
 
 
 def _run(cfg: Config, read: Results, folder: Path) -> "wandb.Run":
@@ -145,8 +157,14 @@ def _content(read: Results) -> dict[str, Any]:
         content[f"reconstruct/S{steps}"] = _image(read.reconstruction_picture(steps))
     for section in read.sections:
         content |= _section(read, section)
-    figures = sorted((read.folder / "figures").glob("*.png"))
-    return content | {f"figures/{path.stem}": _image(path) for path in figures}
+    return content | {f"figures/{path.stem}": _image(path) for path in _figures(read)}
+
+
+def _figures(read: Results) -> list[Path]:
+    """The report's pictures: every curve's, and whatever else it drew."""
+    plots = [read.folder / curve.file for curve in curves(read).values()]
+    expected = {_of_the_report(path.with_suffix(".png")) for path in plots}
+    return sorted(expected | set((read.folder / "figures").glob("*.png")))
 
 
 def curves(read: Results) -> dict[str, Curve]:
@@ -192,9 +210,7 @@ def _chart(folder: Path, name: str, curve: Curve) -> Any:
     """One of the report's curves."""
     import wandb
 
-    path = folder / curve.file
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: run `python -m ddim.stages.report` first")
+    path = _of_the_report(folder / curve.file)
     lines: dict[str, list[tuple[float, float]]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
