@@ -60,6 +60,20 @@ def test_what_measures_leaves_the_samples_fresh(project: Path, file: str) -> Non
         assert ("evaluate" in stages) == file.startswith("evaluation/")
 
 
+def test_an_old_record_is_measured_again_and_a_picture_is_redrawn(project: Path) -> None:
+    """What another version of ddim left, or damaged, costs its own cell and no more."""
+    cells = project / "reports/digits/cells"
+    record, picture = cells / "S2_etahat_seed0.json", cells / "S4_etahat_seed0.png"
+    kept = record.read_text(), picture.read_bytes()
+    record.write_text('{"fid": 1.0}')
+    picture.write_bytes(b"another style")
+    output = run(project, "python", "-m", "ddim.stages.evaluate", "-cn", "stage")
+    assert "S2_etahat_seed0.json: no record of this version of ddim" in output
+    assert "S2_etahat_seed0: FID" in output
+    assert output.count("already measured") == 3
+    assert (record.read_text(), picture.read_bytes()) == kept
+
+
 def test_a_section_that_is_not_configured_does_not_run(project: Path) -> None:
     compose(project, "analysis.sections=[speed]")
     stages = run(project, "dvc", "stage", "list", "--name-only").split()

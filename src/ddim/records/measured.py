@@ -12,14 +12,23 @@ def is_measured(cfg: Config, fingerprint: str) -> bool:
     """Whether the configured cell's numbers and picture are there, of this fingerprint."""
     path = paths.cell_record(cfg)
     made_by = f"python -m ddim.stages.evaluate {CellKey.of(cfg).overrides}"
-    return _with_picture(path) and Cell.read(path, made_by).fingerprint == fingerprint
+    return _with_picture(path) and _recorded(Cell, path, made_by) == fingerprint
 
 
 def is_reconstructed(cfg: Config, fingerprint: str) -> bool:
     """Whether the error of cell.steps steps and its picture are there, of this fingerprint."""
     path = paths.reconstruction_record(cfg)
     made_by = f"python -m ddim.stages.reconstruct cell.steps={cfg.cell.steps}"
-    return _with_picture(path) and Reconstruction.read(path, made_by).fingerprint == fingerprint
+    return _with_picture(path) and _recorded(Reconstruction, path, made_by) == fingerprint
+
+
+def _recorded(kind: type[Cell] | type[Reconstruction], path: Path, made_by: str) -> str | None:
+    """The record's fingerprint; None, and a line about it, where it cannot be read."""
+    try:
+        return kind.read(path, made_by).fingerprint
+    except ValueError as error:
+        print(error, flush=True)
+        return None
 
 
 def _with_picture(path: Path) -> bool:

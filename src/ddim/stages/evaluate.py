@@ -47,6 +47,7 @@ def _todo(cells: list[Config]) -> list[tuple[Config, Sampled, str]]:
         sampled = Sampled.beside(cfg)
         fingerprint = fingerprints.measurement(cfg, sampled)
         if is_measured(cfg, fingerprint):
+            _draw(cfg)  # an edit of how pictures are drawn moves no number
             print(f"{sampled.cell.name}: already measured")
         else:
             todo.append((cfg, sampled, fingerprint))
@@ -74,16 +75,24 @@ def _evaluator(cfg: Config) -> "CellEvaluator":
 
 def _measure(cfg: Config, sampled: Sampled, fingerprint: str, evaluator: "CellEvaluator") -> None:
     """Measure and draw one cell; the record is written last."""
-    from ddim.plotting.grids import cell_picture, save_png
     from ddim.runtime.progress import track
 
     path, name = paths.cell_record(cfg), sampled.cell.name
     images = np.load(paths.samples_file(cfg), mmap_mode="r")
     with track(len(images), name) as advance:
         measured = evaluator.measure(images, advance)
-    save_png(path.with_suffix(".png"), cell_picture(images, cfg.data.enlargement))
+    _draw(cfg)
     Cell(sampled=sampled, measured=measured, fingerprint=fingerprint).write(path)
     print(f"{name}: FID {measured.fid:.2f}, KID {measured.kid:.4f}")
+
+
+def _draw(cfg: Config) -> None:
+    """The picture of the cell's first images, beside its record."""
+    from ddim.plotting.grids import cell_picture, save_png
+
+    images = np.load(paths.samples_file(cfg), mmap_mode="r")
+    picture = cell_picture(images, cfg.data.enlargement)
+    save_png(paths.cell_record(cfg).with_suffix(".png"), picture)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,14 @@ A cell of the grid lies in `out/<name>/samples/<cell>`; any other, or one of a d
 in `out/<name>/extra/<cell>`, where no stage of the pipeline looks.
 """
 
+from typing import TYPE_CHECKING
+
 from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.runtime.cli import stage
+
+if TYPE_CHECKING:
+    from ddim.sampling.cell import CellPlan
 
 
 def run(cfg: Config) -> None:
@@ -15,7 +20,7 @@ def run(cfg: Config) -> None:
     from ddim.sampling import cell
 
     plan = cell.plan(cfg)
-    if cell.is_sampled(cfg, plan):
+    if _is_there(cfg, plan):
         print(f"{plan.name}: already there")
         return
     from ddim.sampling.shards import sample_missing
@@ -26,6 +31,16 @@ def run(cfg: Config) -> None:
         seconds = cell.collect(cfg, plan, job)
         Timing.now(cfg.trainer, seconds, plan.n).write(paths.cell_timing(cfg))
         _preview(cfg)
+
+
+def _is_there(cfg: Config, plan: "CellPlan") -> bool:
+    from ddim.sampling import cell
+
+    try:
+        return cell.is_sampled(cfg, plan)
+    except ValueError as error:  # a record that is damaged, or of another version of ddim
+        print(error, flush=True)
+        return False
 
 
 def _is_first_process(cfg: Config) -> bool:
