@@ -1,9 +1,10 @@
 """python -m ddim.adopt: commit the existing outputs of a multirun to DVC, not computed again.
 
 DVC knows only what it ran itself. This looks at every cell of params.yaml's grid and every column
-of Table 2, and has DVC record those that were computed with exactly this configuration, this code
-and these weights (their fingerprints tell: ddim.records.fingerprints); `dvc repro` then counts them
-as done. It lists which are left to do.
+of Table 2. A stage (sample, evaluate, reconstruct) whose results were all computed with exactly
+this configuration, this code and these weights (their fingerprints tell: ddim.records.fingerprints)
+is recorded in DVC, and `dvc repro` counts it as done. Of the others, the first result that is left
+to do is named; `dvc repro` computes those alone and keeps the rest.
 """
 
 import subprocess
@@ -13,10 +14,9 @@ from dataclasses import dataclass
 
 from ddim.config import params, paths
 from ddim.config.schema import Config
-from ddim.records import fingerprints
-from ddim.records.cell import CellKey, Sampled, Weights
+from ddim.records import fingerprints, samples
+from ddim.records.cell import CellKey, Weights
 from ddim.records.measured import is_measured, is_reconstructed
-from ddim.runtime import files
 from ddim.runtime.cli import command
 from ddim.sampling import cell
 
@@ -25,7 +25,7 @@ ABSENT, OTHER = "not there", "made by another configuration, code or weights"
 
 @dataclass(frozen=True)
 class Output:
-    """What one stage has written for one cell, or for all: DVC's name of it, and what is wrong."""
+    """What one stage has written: DVC's name of the stage, and what is wrong."""
 
     target: str
     problem: str | None
@@ -58,19 +58,16 @@ def adopt(cfg: Config) -> int:
 
 
 def look(cfg: Config) -> Iterator[Output]:
-    """Every cell's images, then the measurement of all of them, then Table 2."""
-    cells = cfg.cells()
-    problems = {}
-    for configured in cells:
-        key = CellKey.of(configured)
-        problems[key.name] = _sampled(configured)
-        yield Output(f"sample@{key.steps}-{key.eta}-{key.seed}", problems[key.name])
-    for configured in cells:
-        name = CellKey.of(configured).name
-        problems[name] = problems[name] and f"its images are {problems[name]}"
-        problems[name] = problems[name] or _measured(configured)
-    yield Output("evaluate", _first(problems))
-    yield Output("reconstruct", _first(_columns(cfg)))
+    """Images of all cells, then their measurements, then Table 2: each is one stage of DVC."""
+    if not paths.weights_file(cfg).is_file():
+        for target in ("sample", "evaluate", "reconstruct"):
+            yield Output(target, f"the network is {ABSENT}")
+        return
+    weights, cells = cell.weights_in_use(cfg), cfg.cells()
+    yield Output("sample", _first({CellKey.of(c).name: _sampled(c, weights) for c in cells}))
+    yield Output("evaluate", _first({CellKey.of(c).name: _measured(c) for c in cells}))
+    columns = cfg.columns()
+    yield Output("reconstruct", _first({f"S{c.cell.steps}": _column(c, weights) for c in columns}))
 
 
 def _first(problems: dict[str, str | None]) -> str | None:
@@ -78,34 +75,23 @@ def _first(problems: dict[str, str | None]) -> str | None:
     return next((f"{name} is {text}" for name, text in problems.items() if text), None)
 
 
-def _sampled(cfg: Config) -> str | None:
+def _sampled(cfg: Config, weights: Weights) -> str | None:
     """What keeps the configured cell's images from being committed."""
-    images = paths.samples_file(cfg)
-    if not (images.is_file() and paths.sampled_record(cfg).is_file()):
+    if not (paths.samples_file(cfg).is_file() and paths.sampled_record(cfg).is_file()):
         return ABSENT
-    if not cell.is_sampled(cfg, cell.plan(cfg)):
-        return OTHER
-    same = Sampled.beside(cfg).sha256 == files.sha256(images)
-    return None if same else f"not the images that {paths.sampled_record(cfg)} describes"
+    return None if cell.is_sampled(cfg, cell.plan(cfg, weights)) else OTHER
 
 
 def _measured(cfg: Config) -> str | None:
     """What keeps the configured cell's numbers from being committed."""
-    if not paths.cell_record(cfg).is_file():
+    if not (paths.sampled_record(cfg).is_file() and paths.cell_record(cfg).is_file()):
         return ABSENT
-    fingerprint = fingerprints.measurement(cfg, Sampled.beside(cfg))
+    fingerprint = fingerprints.measurement(cfg, samples.record(cfg))
     return None if is_measured(cfg, fingerprint) else OTHER
 
 
-def _columns(cfg: Config) -> dict[str, str | None]:
-    """What keeps each column of Table 2 from being committed."""
-    if not paths.weights_file(cfg).is_file():
-        return {"the network": ABSENT}
-    weights = cell.weights_in_use(cfg)
-    return {f"S{c.cell.steps}": _reconstructed(c, weights) for c in cfg.columns()}
-
-
-def _reconstructed(cfg: Config, weights: Weights) -> str | None:
+def _column(cfg: Config, weights: Weights) -> str | None:
+    """What keeps the error of cell.steps steps from being committed."""
     if not paths.reconstruction_record(cfg).is_file():
         return ABSENT
     fingerprint = fingerprints.reconstruction(cfg, cell.trajectory(cfg), weights)

@@ -13,7 +13,7 @@ from ddim import sampler, schedule, weights
 from ddim.config import paths, schema
 from ddim.images import squared_errors, to_float, to_uint8
 from ddim.noise import Noise
-from ddim.records.cell import Sampled
+from ddim.records import samples
 from ddim.sampling import cell
 from ddim.sampling.round_trip import round_trip
 from ddim.sampling.shards import sample_missing
@@ -37,21 +37,25 @@ def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> schema.Config:
     return cfg
 
 
+def planned(cfg: schema.Config) -> cell.CellPlan:
+    return cell.plan(cfg, cell.weights_in_use(cfg))
+
+
 def sample(cfg: schema.Config) -> cell.CellPlan:
-    plan = cell.plan(cfg)
-    job = cell.shard_job(cfg, plan)
+    plan = planned(cfg)
+    job = cell.shard_job(cfg, plan, cell.load_network(cfg))
     sample_missing(job, plan.name, cfg.trainer)
     assert cell.collect(cfg, plan, job) > 0
     return plan
 
 
 def test_a_cell_is_there_once_it_is_collected_and_for_its_plan_alone(cfg: schema.Config) -> None:
-    assert not cell.is_sampled(cfg, cell.plan(cfg))
+    assert not cell.is_sampled(cfg, planned(cfg))
     plan = sample(cfg)
     assert cell.is_sampled(cfg, plan)
     other = replace(cfg, diffusion=schema.Diffusion(1000, 1e-4, 0.03))
-    assert not cell.is_sampled(cfg, cell.plan(other))
-    record = Sampled.beside(cfg)
+    assert not cell.is_sampled(cfg, planned(other))
+    record = samples.record(cfg)
     assert (record.n, record.nfe, record.cell.name) == (6, 2, "S2_eta0.0_seed0")
     assert record.trajectory is not None
     assert record.trajectory.tau == (1, 501)
@@ -75,8 +79,8 @@ def test_the_fingerprint_follows_what_moves_the_images(
     cfg: schema.Config, change: dict[str, dict[str, object]], moves: bool
 ) -> None:
     sections = {name: replace(getattr(cfg, name), **values) for name, values in change.items()}
-    other = cell.plan(replace(cfg, **sections))
-    assert (other.fingerprint != cell.plan(cfg).fingerprint) == moves
+    other = planned(replace(cfg, **sections))
+    assert (other.fingerprint != planned(cfg).fingerprint) == moves
 
 
 def test_cells_outside_the_grid_and_of_a_scheduler_lie_apart(cfg: schema.Config) -> None:
@@ -89,7 +93,7 @@ def test_cells_outside_the_grid_and_of_a_scheduler_lie_apart(cfg: schema.Config)
     assert paths.samples(heun) == outside / "S2_HeunDiscreteScheduler_seed0"
     plan = sample(heun)
     assert "trajectory" not in plan.fields
-    assert Sampled.beside(heun).nfe == 3  # Heun's method looks twice at every step but the last
+    assert samples.record(heun).nfe == 3  # Heun's method looks twice at every step but the last
     assert not inside.exists()
 
 

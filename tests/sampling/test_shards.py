@@ -1,6 +1,7 @@
 """Images in numbers: batches in any order, and shards that survive a kill."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,76 @@ def test_a_killed_cell_loses_at_most_one_shard(tmp_path: Path) -> None:
     again = tiny.net()
     sample_cell(tmp_path, dataclasses.replace(stochastic(), eps_model=EpsModel(again)))
     assert again.calls == 3 * 5  # nine images are left: batches of 4, 2 and 3
+    whole = np.load(tmp_path / "whole" / "samples.npy")
+    assert np.array_equal(np.load(tmp_path / "samples.npy"), whole)
+
+
+def saved(folder: Path) -> Path:
+    """The first of the four shards of 21 images, all of which are saved."""
+    job = cell_job(folder, stochastic())
+    sample_missing(job, "cell", tiny.CPU)
+    return job.shards.file(range(6))
+
+
+def truncate(shard: Path) -> None:
+    shard.write_bytes(shard.read_bytes()[:-100])
+
+
+def empty(shard: Path) -> None:
+    shard.write_bytes(b"")
+
+
+def flip_a_bit(shard: Path) -> None:
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 4] ^= 1
+    shard.write_bytes(content)
+
+
+def swap_with_the_next(shard: Path) -> None:
+    shard.write_bytes((shard.parent / "shard_000006_000012.npz").read_bytes())
+
+
+def make_one_image(shard: Path) -> None:
+    with shard.open("wb") as file:
+        np.savez(file, images=np.zeros((1, *SHAPE), np.uint8), seconds=1.0, first=0)
+
+
+def make_float64(shard: Path) -> None:
+    with shard.open("wb") as file:
+        np.savez(file, images=np.zeros((6, *SHAPE)), seconds=1.0, first=0)
+
+
+def make_pickle(shard: Path) -> None:
+    with shard.open("wb") as file:
+        np.savez(file, images=np.array([{}], dtype=object), seconds=1.0, first=0)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncate,
+        empty,
+        flip_a_bit,
+        swap_with_the_next,
+        make_one_image,
+        make_float64,
+        make_pickle,
+    ],
+)
+def test_a_damaged_shard_is_named_and_sampled_again(
+    tmp_path: Path, damage: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample_cell(tmp_path / "whole", stochastic())
+    damage(saved(tmp_path / "work" / "key"))
+    capsys.readouterr()
+    with pytest.raises(ValueError, match=r"shard_000000_000006\.npz is damaged"):
+        cell_job(tmp_path / "work" / "key", stochastic()).shards.merge(tmp_path / "never.npy")
+    assert not (tmp_path / "never.npy").exists()
+
+    network = tiny.net()
+    sample_cell(tmp_path, dataclasses.replace(stochastic(), eps_model=EpsModel(network)))
+    assert "shard_000000_000006.npz is damaged" in capsys.readouterr().out
+    assert network.calls == 2 * 5  # two batches of that shard alone
     whole = np.load(tmp_path / "whole" / "samples.npy")
     assert np.array_equal(np.load(tmp_path / "samples.npy"), whole)
 

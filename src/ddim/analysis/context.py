@@ -13,7 +13,7 @@ import numpy as np
 from ddim import schedule
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import prepared, results
+from ddim.records import prepared, results, samples
 from ddim.records.cell import Cell, CellKey
 
 if TYPE_CHECKING:
@@ -110,10 +110,8 @@ class Context:
         """A cell's first analysis.num_images images, of the first seed: uint8 [n,C,H,W]."""
         cfg = self.cfg
         cell = replace(cfg.cell, steps=S, eta=eta, seed=cfg.sweep.seeds[0])
-        path = paths.samples_file(replace(cfg, cell=cell))
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: run the stage sample for that cell first")
-        return np.array(np.load(path, mmap_mode="r")[: cfg.analysis.num_images])
+        _, images = samples.load(replace(cfg, cell=cell))
+        return np.array(images[: cfg.analysis.num_images])
 
     def noise(self, seed: int, n: int) -> "Tensor":
         """x_T [n,C,H,W]: image i's is a function of (seed, i)."""

@@ -12,6 +12,8 @@ from ddim.config.schema import Config
 
 WORK = Path("work")
 
+SAMPLES, SAMPLED = "samples.npy", "sampled.json"  # in the folder of a cell
+
 # Never under data.root, which may be a zip, or a folder whose every image is data.
 DOWNLOADED_WEIGHTS = Path("data") / "weights"
 
@@ -89,20 +91,30 @@ def all_samples(cfg: Config) -> Path:
     return out(cfg) / "samples"
 
 
+def extra(cfg: Config) -> Path:
+    """The folders of cells outside the grid, which no stage of the pipeline reads."""
+    return out(cfg) / "extra"
+
+
 def samples(cfg: Config) -> Path:
     """The folder of the configured cell's images."""
-    folder = all_samples(cfg) if in_grid(cfg) else out(cfg) / "extra"
+    folder = all_samples(cfg) if in_grid(cfg) else extra(cfg)
     return folder / configured_cell(cfg)
 
 
 def samples_file(cfg: Config) -> Path:
     """The configured cell's images, uint8 [N,C,H,W]."""
-    return samples(cfg) / "samples.npy"
+    return samples(cfg) / SAMPLES
 
 
 def sampled_record(cfg: Config) -> Path:
     """How they were sampled."""
-    return samples(cfg) / "sampled.json"
+    return samples(cfg) / SAMPLED
+
+
+def cell_lock(cfg: Config) -> Path:
+    """What a process locks while it samples the configured cell."""
+    return WORK / "locks" / f"{cfg.name}-{configured_cell(cfg)}.lock"
 
 
 def preview(cfg: Config) -> Path:
@@ -145,7 +157,7 @@ def reconstructions(cfg: Config) -> Path:
 
 def reconstruction_record(cfg: Config) -> Path:
     """What `reconstruct` reports of cell.steps steps; its picture lies beside it."""
-    folder = reconstructions(cfg) if _in_table_2(cfg) else out(cfg) / "extra"
+    folder = reconstructions(cfg) if _in_table_2(cfg) else extra(cfg)
     return folder / f"S{cfg.cell.steps}.json"
 
 

@@ -83,12 +83,6 @@ class Sampled(Record, frozen=True, kw_only=True):
     sha256: Sha256  # of samples.npy
     fingerprint: str  # of everything that the images depend on
 
-    @classmethod
-    def beside(cls, cfg: Config) -> "Sampled":
-        """The record beside the configured cell's images."""
-        made_by = f"python -m ddim.stages.sample {CellKey.of(cfg).overrides}"
-        return cls.read(paths.sampled_record(cfg), made_by)
-
 
 class Measured(Part, frozen=True):
     """The numbers of some images against the reference."""

@@ -39,6 +39,7 @@ def units(*start: str) -> frozenset[str]:
     return frozenset(found | own)
 
 
+@cache  # a process asks for that of the same modules once for each cell
 def checksum(*start: str) -> str:
     """Hex digest of the source of every unit that the modules `start` depend on."""
     digest = hashlib.sha256()

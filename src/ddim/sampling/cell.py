@@ -4,16 +4,18 @@
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddim import schedule
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import fingerprints
+from ddim.records import fingerprints, samples
 from ddim.records.cell import CellKey, Sampled, Trajectory, Weights
 from ddim.runtime import files
 
 if TYPE_CHECKING:
+    from ddim.sampling.network import EpsModel
     from ddim.sampling.samplers import Sampler
     from ddim.sampling.shards import ShardJob
 
@@ -37,12 +39,12 @@ class CellPlan:
         return key.name
 
 
-def plan(cfg: Config) -> CellPlan:
-    """Resolve the configured cell for the weights that lie there."""
+def plan(cfg: Config, weights: Weights) -> CellPlan:
+    """Resolve the configured cell; weights: `weights_in_use`, which all cells share."""
     fields: dict[str, Any] = {
         "cell": CellKey.of(cfg),
         "n": cfg.sample.count(cfg.cell.steps),
-        "weights": weights_in_use(cfg),
+        "weights": weights,
         "precision": cfg.sample.precision,
     }
     if cfg.sampler.scheduler is None:
@@ -81,14 +83,35 @@ def weights_in_use(cfg: Config) -> Weights:
     )
 
 
-def is_sampled(cfg: Config, plan: CellPlan) -> bool:
-    """Whether the cell's images and their record are there, of exactly this plan."""
-    if not (paths.samples_file(cfg).is_file() and paths.sampled_record(cfg).is_file()):
+def is_sampled(cfg: Config, plan: CellPlan, folder: Path | None = None) -> bool:
+    """Whether the cell's images and their record are there, of exactly this plan.
+
+    folder: where to look, if not where the configured cell lies. What cannot be read, or does not
+    fit together, counts as absent; a line says so.
+    """
+    folder = folder or paths.samples(cfg)
+    if not (folder / paths.SAMPLED).is_file():
         return False
-    return Sampled.beside(cfg).fingerprint == plan.fingerprint
+    try:
+        if samples.record(cfg, folder).fingerprint != plan.fingerprint:
+            return False
+        samples.load(cfg, folder)
+    except (OSError, ValueError) as error:
+        print(error, flush=True)
+        return False
+    return True
 
 
-def shard_job(cfg: Config, plan: CellPlan) -> "ShardJob":
+def load_network(cfg: Config) -> "EpsModel":
+    """The trained network in sample.precision, for every cell that is to be sampled."""
+    from ddim import weights
+    from ddim.sampling.network import EpsModel
+
+    unet, _ = weights.load(paths.weights_file(cfg), expect=cfg.network)
+    return EpsModel(unet, precision=cfg.sample.precision, compiled=cfg.trainer.compile)
+
+
+def shard_job(cfg: Config, plan: CellPlan, model: "EpsModel") -> "ShardJob":
     """What any process needs to sample the cell; its folder is this plan's own."""
     from ddim.sampling.shards import ShardJob, Shards
 
@@ -100,22 +123,18 @@ def shard_job(cfg: Config, plan: CellPlan) -> "ShardJob":
         shape=cfg.image_shape,
     )
     return ShardJob(
-        sampler=_sampler(cfg, plan),
+        sampler=_sampler(cfg, plan, model),
         shards=shards,
         seed=cfg.cell.seed,
         batch_size=cfg.sample.batch_size,
     )
 
 
-def _sampler(cfg: Config, plan: CellPlan) -> "Sampler":
+def _sampler(cfg: Config, plan: CellPlan, model: "EpsModel") -> "Sampler":
     """The configured sampler around the trained network."""
-    from ddim import weights
     from ddim.sampling.diffusers_schedulers import Scheduler
-    from ddim.sampling.network import EpsModel
     from ddim.sampling.samplers import DDIM
 
-    unet, _ = weights.load(paths.weights_file(cfg), expect=cfg.network)
-    model = EpsModel(unet, precision=cfg.sample.precision, compiled=cfg.trainer.compile)
     alpha_bar = schedule.alpha_bar(**vars(cfg.diffusion))
     scheduler, options = cfg.sampler.scheduler, cfg.sampler.options
     if scheduler is not None:

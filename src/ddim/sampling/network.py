@@ -25,7 +25,7 @@ class EpsModel(nn.Module):
         super().__init__()
         self.network = network.eval()
         self._autocast = _AUTOCAST.get(precision)
-        self._compiled = compiled
+        self._compiled, self._is_compiled = compiled, False
 
     def place(self, device: torch.device) -> Self:
         """Move to `device` for good and get ready for speed there.
@@ -36,8 +36,9 @@ class EpsModel(nn.Module):
         self.to(device)
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = self._autocast is not None
-        if self._compiled:
+        if self._compiled and not self._is_compiled:  # once, however many cells it samples
             self.network.compile()
+            self._is_compiled = True
         return self
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ processes. Lightning is imported only where more than one process samples.
 
 import shutil
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,23 @@ class Shards:
         return [range(first, min(first + self.size, self.n)) for first in starts]
 
     def missing(self) -> list[range]:
-        """Those that are not there yet."""
-        return [indices for indices in self.all() if not self.file(indices).exists()]
+        """Those that are not there yet; a damaged one is removed, which a line says, and missing.
+
+        All that are there are read once.
+        """
+        return [indices for indices in self.all() if not self._is_whole(indices)]
+
+    def _is_whole(self, indices: range) -> bool:
+        path = self.file(indices)
+        if not path.exists():
+            return False
+        try:
+            self._read(indices)
+        except DamagedShardError as error:
+            print(f"{error}; sampled again", flush=True)
+            path.unlink(missing_ok=True)
+            return False
+        return True
 
     def file(self, indices: range) -> Path:
         """The shard's file, named by its first image and the one after its last."""
@@ -50,7 +66,21 @@ class Shards:
         assert images.shape == (len(indices), *self.shape), images.shape
         assert images.dtype == np.uint8
         with replacing(self.file(indices)) as temporary, temporary.open("wb") as file:
-            np.savez(file, images=images, seconds=seconds)
+            np.savez(file, images=images, seconds=seconds, first=indices.start)
+
+    def _read(self, indices: range) -> tuple[np.ndarray, float]:
+        """(images, seconds) of a shard; DamagedShardError for other content than was saved."""
+        path = self.file(indices)
+        try:
+            with np.load(path, allow_pickle=False) as shard:  # a zip file, with a CRC of each array
+                images, seconds, first = shard["images"], float(shard["seconds"]), shard["first"]
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise DamagedShardError(f"{path} is damaged ({error})") from None
+        if images.dtype != np.uint8 or images.shape != (len(indices), *self.shape):
+            raise DamagedShardError(f"{path} is damaged (it holds {images.dtype} {images.shape})")
+        if int(first) != indices.start or not seconds >= 0:
+            raise DamagedShardError(f"{path} is damaged (it holds images from {int(first)} on)")
+        return images, seconds
 
     def merge(self, path: Path) -> float:
         """Write all images in order to the array file `path`, holding one shard in memory.
@@ -60,11 +90,14 @@ class Shards:
         seconds = 0.0
         with array(path, (self.n, *self.shape), np.uint8) as merged:
             for indices in self.all():
-                with np.load(self.file(indices)) as shard:
-                    merged[indices.start : indices.stop] = shard["images"]
-                    seconds += float(shard["seconds"])
+                merged[indices.start : indices.stop], taken = self._read(indices)
+                seconds += taken
         shutil.rmtree(self.folder)
         return seconds
+
+
+class DamagedShardError(ValueError):
+    """A shard that holds something else than was saved."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import fingerprints
+from ddim.records import fingerprints, samples
 from ddim.records.cell import Cell, Sampled
 from ddim.records.measured import is_measured
 from ddim.runtime import files
@@ -44,7 +44,7 @@ def _todo(cells: list[Config]) -> list[tuple[Config, Sampled, str]]:
     """The cells that are to be measured; which of them were already is printed."""
     todo = []
     for cfg in cells:
-        sampled = Sampled.beside(cfg)
+        sampled, _ = samples.load(cfg)  # verified; a map of every cell would hold its file open
         fingerprint = fingerprints.measurement(cfg, sampled)
         if is_measured(cfg, fingerprint):
             _draw(cfg)  # an edit of how pictures are drawn moves no number

@@ -1,0 +1,46 @@
+"""A cell's images and the record beside them, checked against each other where they are read."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ddim.config import paths
+from ddim.config.schema import Config
+from ddim.records.cell import CellKey, Sampled
+from ddim.runtime import files
+
+
+def record(cfg: Config, folder: Path | None = None) -> Sampled:
+    """The record beside the configured cell's images; `folder` as in `load`."""
+    return Sampled.read((folder or paths.samples(cfg)) / paths.SAMPLED, _command(cfg))
+
+
+def load(cfg: Config, folder: Path | None = None) -> tuple[Sampled, np.ndarray]:
+    """The configured cell's record, and its images: uint8 [n,C,H,W], a memory map.
+
+    folder: where they lie, if not where the configured cell does. The file of images is read once,
+    to compare its checksum with the record's. Raises FileNotFoundError for a missing file, and
+    ValueError for images that are not those of the record, or of another cell; both say how to
+    sample the cell again.
+    """
+    key, command = CellKey.of(cfg), _command(cfg)
+    folder = folder or paths.samples(cfg)
+    sampled, path = record(cfg, folder), folder / paths.SAMPLES
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: run `{command}`")
+    if sampled.cell != key:
+        raise ValueError(f"{folder} holds {sampled.cell.name}, not {key.name}: run `{command}`")
+    if files.sha256(path) != sampled.sha256:
+        why = f"does not hold the images that {paths.SAMPLED} describes"
+        raise ValueError(f"{path} {why}: run `{command}`")
+    images = np.load(path, mmap_mode="r")
+    accepts = (sampled.n, *cfg.image_shape)
+    if images.dtype != np.uint8 or images.shape != accepts:
+        holds = f"{images.dtype} {list(images.shape)}, not uint8 {list(accepts)}"
+        raise ValueError(f"{path} holds {holds}: run `{command}`")
+    return sampled, images
+
+
+def _command(cfg: Config) -> str:
+    """What samples the configured cell."""
+    return f"python -m ddim.stages.sample {CellKey.of(cfg).overrides}"

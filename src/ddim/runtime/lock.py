@@ -1,0 +1,26 @@
+"""One process at a time: whoever finds a result being written by another one waits for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+@contextmanager
+def exclusive(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file `path` inside the block; the system frees it however the process ends.
+
+    Where another process holds it, one line says that this one waits for `what`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)  # no soft lock: it would outlive a killed process
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"{what}: another process is at it; waiting for that to end", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
