@@ -32,7 +32,7 @@ def test_consistency_is_near_0_at_eta_0_and_near_1_at_eta_1(tmp_path: Path) -> N
 
 
 def test_consistency_names_the_cell_that_is_missing() -> None:
-    with pytest.raises(FileNotFoundError, match=r"S10_eta0\.0_seed0.*run the stage sample"):
+    with pytest.raises(FileNotFoundError, match=r"S10_eta0\.0_seed0.*ddim\.stages\.sample"):
         consistency.measure(context(settings()))
 
 

@@ -18,7 +18,9 @@ from ddim.config.schema import checked
 from ddim.evaluation.classifier import Classifier
 from ddim.images import to_uint8
 from ddim.noise import Noise
+from ddim.records.cell import CellKey, Sampled, Trajectory, Weights
 from ddim.records.prepared import Split
+from ddim.runtime import files
 from helpers.oracle import S_DATA, eps_model
 
 NUM_CELL_IMAGES = 20
@@ -89,6 +91,18 @@ def write_cells(made: Context) -> None:
         path = paths.samples_file(cell)
         path.parent.mkdir(parents=True)
         np.save(path, to_uint8(x_0).numpy())
+        trajectory = Trajectory(spacing="linear", tau=tuple(made.tau(S)), repeats_dropped=0)
+        Sampled(
+            cell=CellKey.of(cell),
+            n=NUM_CELL_IMAGES,
+            weights=Weights(kind="ema", sha256="0" * 64, trained_steps=1, source="oracle"),
+            precision="32-true",
+            trajectory=trajectory,
+            nfe=S,
+            batch_size=NUM_CELL_IMAGES,
+            sha256=files.sha256(path),
+            fingerprint="0" * 16,
+        ).write(paths.sampled_record(cell))
 
 
 def saved(module: ModuleType, made: Context, folder: Path) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def test_images_of_another_cell_are_not_measured_as_this_one(cfg: schema.Config)
     for name in (paths.SAMPLES, paths.SAMPLED):
         (paths.samples(other) / name).replace(paths.samples(cfg) / name)
     assert not cell.is_sampled(cfg, plan)
-    with pytest.raises(ValueError, match="holds S4_eta0.0_seed0, not S2"):
+    with pytest.raises(ValueError, match=r"holds S4_eta0\.0_seed0, not S2"):
         samples.load(cfg)
 
 

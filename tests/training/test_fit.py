@@ -12,6 +12,7 @@ from helpers.imports import closure, modules
 from ddim.tracking.callbacks import ProgressLine
 from ddim.training.callbacks import DivergedError, check_finite
 from ddim.training.fit import downsample
+from ddim.training.module import DiffusionModule
 
 
 class PixelMLP(torch.nn.Module):
@@ -133,3 +134,14 @@ def test_an_edit_of_how_training_is_shown_or_images_are_sampled_moves_no_weight(
     training = [name for name in modules() if name.startswith("ddim.training")]
     needed = set().union(*map(closure, training))
     assert [name for name in needed if name.startswith(rooms) or name in others] == []
+
+
+@pytest.mark.parametrize(
+    ("step", "factor"), [(0, 0.1), (9, 0.980147), (50, 0.5), (100, 0.0), (200, 0.0)]
+)
+def test_the_step_size_rises_and_follows_a_cosine_to_zero(step: int, factor: float) -> None:
+    settings = {"lr": 1.0, "warmup": 10, "flip": False, "seed": 0}
+    decaying = DiffusionModule(PixelMLP(), tiny.ALPHA_BAR, decay_to=100, **settings)
+    assert decaying.lr_factor(step) == pytest.approx(factor, abs=1e-4)
+    constant = DiffusionModule(PixelMLP(), tiny.ALPHA_BAR, **settings)
+    assert constant.lr_factor(step) == min(1.0, (step + 1) / 10)

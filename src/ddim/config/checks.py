@@ -26,6 +26,7 @@ SECTIONS = (  # of the analysis, in the report's order
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # Lightning's names
 STRATEGIES = ("auto", "ddp", "ddp_spawn")  # Lightning's names
 CLASSIFIER, INCEPTION = FEATURES = ("classifier", "inception")
+LR_DECAYS = ("none", "cosine")
 ENGINES = ("ours", "torch-fidelity", "torchmetrics")  # of the measurement
 
 
@@ -82,6 +83,7 @@ def check_train(train: "schema.Train") -> None:
         value = getattr(train, name)
         _require(value >= 0, f"train.{name}", "0 or more", value)
     _require(0 <= train.ema_decay < 1, "train.ema_decay", "in [0, 1)", train.ema_decay)
+    _require(train.lr_decay in LR_DECAYS, "train.lr_decay", f"one of {LR_DECAYS}", train.lr_decay)
     ok = train.import_from is not None or train.steps > 0
     _require(ok, "train.steps", "greater than 0 (or set train.import_from)", train.steps)
 

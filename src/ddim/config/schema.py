@@ -91,12 +91,13 @@ class Model:
 
 @dataclass
 class Train:
-    """The recipe; defaults of the experiments are DDPM's (paper.md)."""
+    """The recipe; the defaults are those of DDPM, Appendix B."""
 
     steps: int = MISSING
     batch_size: int = MISSING  # over all devices together
     lr: float = MISSING
     warmup: int = MISSING  # steps of linear warm-up
+    lr_decay: str = "none"  # none (DDPM's), or cosine: down to 0 at the last step
     grad_clip: float = MISSING  # on the global norm
     ema_decay: float = MISSING
     log_every: int = MISSING  # steps

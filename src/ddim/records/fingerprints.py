@@ -21,9 +21,8 @@ from ddim.records.cell import Sampled, Trajectory, Weights
 from ddim.records.features import FeatureSpace
 from ddim.runtime import files
 
-# Settings of `train` that move no weight. Without `steps`, a longer training goes on from a
-# shorter one.
-_MOVES_NO_WEIGHT = ("steps", "log_every", "checkpoint_every", "sample_every", "validate_every")
+# Settings of `train` that move no weight.
+_MOVES_NO_WEIGHT = ("log_every", "checkpoint_every", "sample_every", "validate_every")
 
 
 def training(cfg: Config, train_sha256: str) -> str:
@@ -31,6 +30,8 @@ def training(cfg: Config, train_sha256: str) -> str:
     recipe = dataclasses.asdict(cfg.train)
     for name in _MOVES_NO_WEIGHT:
         del recipe[name]
+    if cfg.train.lr_decay == "none":  # a longer training goes on from a shorter one
+        del recipe["steps"]
     trainer = cfg.trainer
     parts = {
         "train": recipe,

@@ -15,6 +15,7 @@ class Recipe(Part, frozen=True):
     ema_decay: NotNegative
     flip: bool
     precision: str
+    lr_decay: str = "none"
 
 
 class Training(Record, frozen=True):

@@ -70,6 +70,7 @@ def _export(cfg: Config, network: "UNet", setup: "TrainingSetup") -> None:
         ema_decay=cfg.train.ema_decay,
         flip=cfg.data.flip,
         precision=cfg.trainer.precision,
+        lr_decay=cfg.train.lr_decay,
     )
     _record(cfg, network, TRAINED_HERE, recipe, result.loss)
     timing = Timing.now(cfg.trainer, result.seconds, result.steps)

@@ -45,7 +45,7 @@ class TrainingSetup:
     """What determines the weights besides network and images, and where a training runs.
 
     flip: mirror half of the images. seed: of the order and of every step's randomness; 0 is a seed.
-    work: this training's own folder (named by ddim.records.fingerprints.training_key), which keeps
+    work: this training's own folder (named by ddim.records.fingerprints.training), which keeps
     the resume point, that of a finished training too.
     """
 
@@ -96,7 +96,13 @@ def fit(
     """
     train = setup.train
     module = DiffusionModule(
-        network, setup.alpha_bar, lr=train.lr, warmup=train.warmup, flip=setup.flip, seed=setup.seed
+        network,
+        setup.alpha_bar,
+        lr=train.lr,
+        warmup=train.warmup,
+        decay_to=train.steps if train.lr_decay == "cosine" else None,
+        flip=setup.flip,
+        seed=setup.seed,
     )
     done = _resume_step(module, setup)
     if done == train.steps:

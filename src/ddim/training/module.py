@@ -21,18 +21,20 @@ class DiffusionModule(LightningModule):
         network: what is trained.
         alpha_bar: float64 [T+1], from ddim.schedule.
         lr: Adam's step size after `warmup` steps of linear rise.
+        decay_to: the step at which half a period of a cosine brings it down to 0; None: never.
         flip: mirror half of the training images.
         seed: of t and eps in validation; those of a training step come from torch's generators,
             which ddim.training.callbacks.StepSeed seeds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         network: nn.Module,
         alpha_bar: Tensor,
         *,
         lr: float,
         warmup: int,
+        decay_to: int | None = None,
         flip: bool,
         seed: int,
     ) -> None:
@@ -40,7 +42,8 @@ class DiffusionModule(LightningModule):
         self.network = network
         self.alpha_bar = alpha_bar  # stays on the CPU: not every device has float64
         self.grad_norm = torch.tensor(0.0)  # of the last step, before clipping; on the device
-        self._lr, self._warmup, self._flip, self._seed = lr, warmup, flip, seed
+        self._lr, self._warmup, self._decay_to = lr, warmup, decay_to
+        self._flip, self._seed = flip, seed
 
     @override
     def training_step(self, images: Tensor, batch_idx: int) -> Tensor:
@@ -83,11 +86,16 @@ class DiffusionModule(LightningModule):
 
     @override
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam, whose step size rises linearly over the first `warmup` steps."""
+        """Adam, and its step size over the training."""
         # Fused Adam would take the loss scaler of 16-mixed out of the clipping's hands.
-        fused = self.device.type == "cuda" and self.trainer.precision != "16-mixed"
+        fused = self.device.type in ("cuda", "cpu") and self.trainer.precision != "16-mixed"
         adam = torch.optim.Adam(self.network.parameters(), lr=self._lr, fused=fused)
-        rise = torch.optim.lr_scheduler.LambdaLR(
-            adam, lambda step: min(1.0, (step + 1) / max(self._warmup, 1))
-        )
-        return {"optimizer": adam, "lr_scheduler": {"scheduler": rise, "interval": "step"}}
+        schedule = torch.optim.lr_scheduler.LambdaLR(adam, self.lr_factor)
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def lr_factor(self, step: int) -> float:
+        """What the step size of step + 1 is multiplied by: the linear rise, then the cosine."""
+        rise = min(1.0, (step + 1) / max(self._warmup, 1))
+        if self._decay_to is None:
+            return rise
+        return rise * (1 + math.cos(math.pi * min(step / self._decay_to, 1.0))) / 2
