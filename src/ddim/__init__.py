@@ -17,12 +17,12 @@ The library: the papers for any eps_model(x, t), without configuration.
 
     schedule       alpha-bar, sigma(eta), the trajectory tau; float64
     sampler        Eq. 12: x_T -> x_0 (sample), x_0 -> x_T (encode), slerp
-    objective      Eq. 4 (q_sample), the training loss, horizontal flips
+    objective      Eq. 4 (q_sample), the training loss, flips, step size and EMA over time
     variational    Eq. 6-7 and Theorem 1: the family q_sigma, gamma, the bound
     multinomial    Appendix A: the same for discrete data
     noise          image i's noise from (seed, i)
     unet           the network, eps = unet(x, t)
-    images         uint8 <-> [-1, 1], errors on [0, 1]
+    images         uint8 <-> [-1, 1]
     weights        load, save, import_published
 
 Commands: `python -m ddim.<name>`.
@@ -50,5 +50,5 @@ Rooms whose edits change none.
     config         settings: types, ranges, where every file lies
     records        what stages write and the report reads: typed, versioned, with fingerprints
     tracking       W&B, and what shows a training
-    stages         one thin program for each stage of dvc.yaml; nothing imports one
+    stages         thin programs: the stages of dvc.yaml but config and track; and discrete
 """

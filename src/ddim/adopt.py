@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ddim.config import params, paths
 from ddim.config.schema import Config
@@ -84,7 +85,8 @@ def _sampled(cfg: Config, weights: Weights) -> str | None:
 
 def _measured(cfg: Config) -> str | None:
     """What keeps the configured cell's numbers from being committed."""
-    if not (paths.sampled_record(cfg).is_file() and paths.cell_record(cfg).is_file()):
+    record = paths.cell_record(cfg)
+    if not (paths.sampled_record(cfg).is_file() and _with_picture(record)):
         return ABSENT
     fingerprint = fingerprints.measurement(cfg, samples.record(cfg))
     return None if is_measured(cfg, fingerprint) else OTHER
@@ -92,10 +94,15 @@ def _measured(cfg: Config) -> str | None:
 
 def _column(cfg: Config, weights: Weights) -> str | None:
     """What keeps the error of cell.steps steps from being committed."""
-    if not paths.reconstruction_record(cfg).is_file():
+    if not _with_picture(paths.reconstruction_record(cfg)):
         return ABSENT
     fingerprint = fingerprints.reconstruction(cfg, cell.trajectory(cfg), weights)
     return None if is_reconstructed(cfg, fingerprint) else OTHER
+
+
+def _with_picture(record: Path) -> bool:
+    """Whether a record, and the picture beside it, are there."""
+    return record.is_file() and record.with_suffix(".png").is_file()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from ddim.config import params, paths
 from ddim.config.schema import as_dict
 from ddim.records.experiment import Experiment
 from ddim.runtime.cli import command
+from ddim.runtime.files import write_text
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -17,11 +18,12 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def record() -> None:
-    """Check params.yaml against conf/ and write the experiment's record, for the report."""
+    """Check params.yaml against conf/; write out/config.ok, and the experiment's record."""
     cfg, overrides = params.check()
     compose = None if overrides is None else tuple(overrides)
     experiment = Experiment(name=cfg.name, compose=compose, config=as_dict(cfg))
     experiment.write(paths.experiment_record(cfg))
+    write_text(paths.CONFIG_OK, paths.OK)
 
 
 if __name__ == "__main__":

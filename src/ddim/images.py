@@ -1,10 +1,9 @@
-"""Owner of uint8 <-> [-1, 1], and of errors on [0, 1].
+"""Owner of uint8 <-> [-1, 1].
 
 The U-Net and the samplers see float images on [-1, 1]; files, feature extractors and people see
 uint8. (Extractors scale their own input: an edit here leaves the reference's features alone.)
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,13 +35,3 @@ def to_float(images: Tensor) -> Tensor:
     if images.dtype != torch.uint8:
         raise ValueError(f"to_float takes uint8 images, got {images.dtype}")
     return images.float() / HALF_RANGE - 1
-
-
-def squared_errors(x: Tensor, y: Tensor) -> np.ndarray:
-    """Of each pair of images [N,...] on [-1, 1]: the mean squared error on the [0, 1] scale, [N].
-
-    Table 2's scale: a difference there is half of that on [-1, 1], hence the quarter.
-    """
-    assert x.shape == y.shape, (x.shape, y.shape)
-    squared = (x.double() - y.double()).square() / 4
-    return np.asarray(squared.flatten(1).mean(1).numpy())

@@ -62,15 +62,6 @@ def posterior(x: Tensor, x0: Tensor, a: float, a_prev: float, sigma: float) -> T
     return sigma * x + take * x0 + max(resample, 0.0) / x.shape[-1]
 
 
-def loss_weight(a: float, a_prev: float, sigma: float) -> float:
-    """a_prev - sigma a: how the KL of a step bounds itself by the KL of the prediction (App. A).
-
-    KL(posterior(x, x0) || posterior(x, p)) <= (a_prev - sigma a) KL(x0 || p), by convexity: the
-    objective is a weighted cross-entropy, and again only the weights know sigma.
-    """
-    return a_prev - sigma * a
-
-
 def sample_progressive(  # noqa: PLR0913
     predict: Predict,
     x_T: Tensor,

@@ -45,7 +45,7 @@ class Noise:
         pin = self._device.type == "cuda"
         z = torch.empty((len(self._generators), *self._shape), pin_memory=pin)
         rows = z.numpy()
-        if z.numel() < MIN_FOR_THREADS:
+        if z.numel() < MIN_FOR_THREADS or torch.get_num_threads() == 1:
             self._fill(rows, slice(None))
         else:  # numpy releases the interpreter's lock while it draws
             list(_pool().map(lambda part: self._fill(rows, part), _parts(len(rows))))

@@ -1,6 +1,7 @@
 """Eq. 4 and the training objective: mean squared error on eps (DDPM's L_simple).
 
-The only home of Eq. 4 (`q_sample`) and of horizontal flips (`hflip`).
+The only home of Eq. 4 (`q_sample`), of horizontal flips (`hflip`), and of what a training changes
+from step to step: Adam's step size (`lr_factor`) and the average's decay (`ema_decay`).
 """
 
 import math
@@ -9,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+EpsModel = Callable[[Tensor, Tensor], Tensor]
 
 
 def q_sample(x0: Tensor, a: float | Tensor, eps: Tensor) -> Tensor:
@@ -26,7 +29,7 @@ def q_sample(x0: Tensor, a: float | Tensor, eps: Tensor) -> Tensor:
 
 
 def loss(
-    eps_model: Callable[[Tensor, Tensor], Tensor],
+    eps_model: EpsModel,
     x0: Tensor,
     t: Tensor,
     eps: Tensor,
@@ -45,3 +48,24 @@ def loss(
 def hflip(x: Tensor, flip: Tensor) -> Tensor:
     """x [N,C,H,W] with the images where flip (bool [N]) holds mirrored left to right."""
     return torch.where(flip[:, None, None, None], x.flip(-1), x)
+
+
+def lr_factor(step: int, *, warmup: int, decay_to: int | None = None) -> float:
+    """What the step size of step + 1 is multiplied by, in [0, 1].
+
+    A linear rise over `warmup` steps (DDPM, App. B), times half a period of a cosine that reaches 0
+    at the step `decay_to`, if that is not None.
+    """
+    rise = min(1.0, (step + 1) / max(warmup, 1))
+    if decay_to is None:
+        return rise
+    return rise * (1 + math.cos(math.pi * min(step / decay_to, 1.0))) / 2
+
+
+def ema_decay(n: int, limit: float) -> float:
+    """How much of itself the moving average keeps after step n: min(limit, (1 + n) / (10 + n)).
+
+    The ramp is that of TensorFlow's moving average: a constant 0.9999 would still hold the initial
+    weights after thousands of steps.
+    """
+    return min(limit, (1 + n) / (10 + n))

@@ -73,6 +73,15 @@ def test_the_average_ramps_and_training_leaves_the_global_generator_alone() -> N
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+def test_the_step_size_follows_the_recipe() -> None:
+    images, cpu, trained = torch.zeros(4, 1, 8, 8, dtype=torch.int64), torch.device("cpu"), {}
+    for decay in ("none", "cosine"):
+        recipe = replace(settings().train, steps=2, warmup=0, lr_decay=decay)
+        network = appendix_a.train(replace(settings(), train=recipe), images, cpu)
+        trained[decay] = torch.cat([p.detach().flatten() for p in network.parameters()])
+    assert not torch.equal(trained["none"], trained["cosine"])  # the second step is half as long
+
+
 @pytest.mark.parametrize("S", [1, 3, 7, 100])
 def test_every_trajectory_begins_where_x_is_uniform(S: int) -> None:
     tau = appendix_a.trajectory(100, S)

@@ -11,7 +11,7 @@ from ddim.analysis.context import Context
 from ddim.config import paths
 from ddim.config.schema import Config, Solver
 from ddim.evaluation.reference import Reference
-from ddim.records.cell import Cell, CellKey, Measured, Sampled, Weights
+from ddim.records.cell import Cell, CellKey, Measured, Sampled, Subset, Weights
 from ddim.records.results import grid
 
 
@@ -78,7 +78,7 @@ def test_a_mistake_in_a_solver_names_its_row() -> None:
 
 
 def cell(key: CellKey, fid: float, n: int = 100) -> Cell:
-    """A cell whose interval is fid - 1 to fid + 1."""
+    """A cell whose interval is fid - 1 to fid + 1; the FID of its first 30 images is 2 more."""
     weights = Weights(kind="ema", sha256="a" * 64, trained_steps=1, source="trained here")
     sampled = Sampled(
         cell=key,
@@ -89,6 +89,10 @@ def cell(key: CellKey, fid: float, n: int = 100) -> Cell:
         weights=weights,
         sha256="b" * 64,
         fingerprint="f",
+    )
+    worse = fid + 2
+    subset = Subset(
+        n=30, fid=worse, fid_interval=(worse - 1, worse + 1), kid=0.0, kid_interval=(0.0, 0.0)
     )
     measured = Measured(
         n_generated=n,
@@ -103,6 +107,7 @@ def cell(key: CellKey, fid: float, n: int = 100) -> Cell:
         inception_score=None,
         engine="ours",
         interval="95 %",
+        subsets=(subset,) if n > 30 else (),
     )
     return Cell(sampled=sampled, measured=measured, fingerprint="f")
 
@@ -131,12 +136,12 @@ def test_speed_takes_the_shortest_trajectory_that_is_as_good(tmp_path: Path) -> 
     assert made.__dict__.keys() == {"cfg", "cells"}  # no network was loaded
 
 
-def test_speed_compares_only_fids_of_as_many_images(tmp_path: Path) -> None:
-    fids = {"0.0": (9.0, 5.0, 5.0), "1.0": (9.0, 5.0, 5.0)}
+def test_speed_compares_fids_of_as_many_images(tmp_path: Path) -> None:
+    fids = {"0.0": (9.0, 5.0, 7.0), "1.0": (9.0, 5.0, 5.0)}
     content = saved(speed, with_fids(settings(), fids, {50: 30}), tmp_path)
-    assert "Nothing shorter has the 30 images of S = 50, η = 0.0" in content["finding"]
-    assert "S = 50: 30" in content["text"]
-    assert content["numbers"]["nfe_ratio_ddim_to_eta0.0"] == 1
+    assert "S = 20, η = 0.0 (FID 7.00) is as good as S = 50, η = 0.0" in content["finding"]
+    assert "its cell's first 30" in content["text"]
+    assert content["numbers"]["nfe_ratio_ddim_to_eta0.0"] == pytest.approx(2.5)
 
 
 def test_speed_takes_the_union_of_the_seeds_intervals() -> None:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from helpers.gaussians import gaussian
 
-from ddim.config.checks import ENGINES as CONFIGURABLE
 from ddim.config.schema import Evaluate
 from ddim.evaluation.engines import ENGINES, Ours
 from ddim.evaluation.reference import Reference
@@ -26,10 +25,6 @@ def engine(name: str, *, m: int = 400, evaluate: Evaluate = EVALUATE, seed: int 
 
 def generated(n: int = 300, seed: int = 1) -> np.ndarray:
     return gaussian(n, D, seed, spread=1.3)
-
-
-def test_every_engine_can_be_configured() -> None:
-    assert tuple(ENGINES) == CONFIGURABLE
 
 
 @pytest.mark.parametrize("name", LIBRARIES)

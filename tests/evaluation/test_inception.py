@@ -10,7 +10,8 @@ from helpers.fidelity import metrics_of_images
 
 from ddim.config.schema import Evaluate, Features
 from ddim.evaluation.features import extract, load_extractor, prepare
-from ddim.evaluation.inception import FILE, Inception
+from ddim.evaluation.inception import Inception
+from ddim.evaluation.inception_file import FILE
 from ddim.evaluation.measure import CellEvaluator
 from ddim.evaluation.reference import Reference
 

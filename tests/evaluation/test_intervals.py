@@ -1,11 +1,10 @@
-"""What a 95 % interval promises: of means, shares, reconstruction errors, FID and KID."""
+"""What a 95 % interval promises: of means, shares, FID and KID."""
 
 import sys
 from subprocess import run
 
 import numpy as np
 import pytest
-import torch
 from helpers.gaussians import gaussian
 from scipy import stats
 
@@ -13,9 +12,8 @@ from ddim.evaluation import fid as fid_module
 from ddim.evaluation import intervals
 from ddim.evaluation import kid as kid_module
 from ddim.evaluation.fid import ReferenceStatistics, fid
-from ddim.evaluation.intervals import Estimate, reconstruction_error
+from ddim.evaluation.intervals import Estimate
 from ddim.evaluation.kid import kid
-from ddim.images import squared_errors
 
 # Means and shares
 
@@ -42,53 +40,10 @@ def test_an_estimate_is_never_below_its_minimum() -> None:
     assert Estimate(1.0, 1.0).interval == (1 - intervals.Z, 1 + intervals.Z)
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [((0, 1), (1, 2), True), ((0, 1), (1.5, 2), False), ((0, 3), (1, 2), True)],
-)
-def test_intervals_overlap_where_they_share_a_point(
-    one: tuple[float, float], other: tuple[float, float], expected: bool
-) -> None:
-    assert intervals.overlap(one, other) is expected
-    assert intervals.overlap(other, one) is expected
-
-
 def test_the_report_can_use_intervals_without_waiting_for_torch_and_scipy() -> None:
     script = "import sys, ddim.evaluation.intervals; print({'torch', 'scipy'} & set(sys.modules))"
     done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-# Reconstruction error
-
-
-def test_reconstruction_error_is_on_the_unit_scale() -> None:
-    """Off by 0.2 on [-1,1] is off by 0.1 on [0,1]: 0.01 per dimension."""
-    images = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (6, 1, 4, 4)))
-    error = reconstruction_error(squared_errors(images, images + 0.2))
-    assert error.value == pytest.approx(0.01, rel=1e-5)
-    np.testing.assert_allclose(error.interval, 0.01, rtol=1e-4)
-
-
-def test_reconstruction_interval_is_over_images() -> None:
-    off = torch.tensor([0.2, 0.4]).reshape(2, 1, 1, 1) * torch.ones(2, 3, 2, 2)
-    error = reconstruction_error(squared_errors(torch.zeros_like(off), off))
-    low, high = error.interval
-    assert error.value == pytest.approx(0.025)
-    assert high == pytest.approx(0.025 + 1.96 * 0.015, rel=1e-3)
-    assert low == 0  # 0.025 - 0.0294, and no error is negative
-
-
-@pytest.mark.parametrize(
-    ("squared", "message"),
-    [
-        (np.zeros(1), r"reconstruct\.num_images must be at least 2"),
-        (np.array([0, np.nan]), "not finite"),
-    ],
-)
-def test_reconstruction_error_refuses(squared: np.ndarray, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        reconstruction_error(squared)
 
 
 # FID and KID

@@ -56,6 +56,14 @@ def test_a_cell_does_not_depend_on_the_cells_measured_before_it(tmp_path: Path) 
     assert evaluator(tmp_path).measure(CELL) == first
 
 
+def test_the_first_images_have_numbers_of_their_own(tmp_path: Path) -> None:
+    used = evaluator(tmp_path)
+    (subset,) = used.measure(CELL, counts=[120, 150]).subsets
+    first = used.measure(CELL[:120])
+    assert (subset.n, subset.fid, subset.fid_interval) == (120, first.fid, first.fid_interval)
+    assert (subset.kid, subset.kid_interval) == (first.kid, first.kid_interval)
+
+
 def test_features_give_what_their_images_give(tmp_path: Path) -> None:
     used = evaluator(tmp_path)
     assert used.measure_features(CELL.reshape(150, D).astype(np.float32)) == used.measure(CELL)

@@ -18,6 +18,7 @@ TINY = [
     "features.epochs=1",
     "features.dim=8",
     "sample.num_images=20",
+    "sample.num_images_at={1000: 20}",
     "sample.batch_size=20",
     "evaluate.kid_subset_size=10",
     "evaluate.kid_subsets=4",
@@ -38,9 +39,9 @@ TINY = [
 
 
 def environment() -> dict[str, str]:
-    """This interpreter first on the PATH, quiet, and without the outer project's settings."""
+    """This interpreter first on the PATH, the project's own code (dvc.yaml says so too), quiet."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | {"PATH": path, "CI": "true", "WANDB_MODE": "offline"}
+    return os.environ | {"PATH": path, "PYTHONPATH": "src", "CI": "true", "WANDB_MODE": "offline"}
 
 
 def run(project: Path, *command: str, fails: bool = False) -> str:

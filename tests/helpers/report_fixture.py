@@ -40,9 +40,11 @@ WEIGHTS = Weights(kind="ema", sha256=EMA, trained_steps=4000, source="trained he
 
 
 def config(*overrides: str) -> schema.Config:
-    """The digits experiment as conf/ composes it, with overrides."""
+    """The digits experiment as conf/ composes it, but N images a cell, with overrides."""
+    digits = not any(override.startswith("experiment=") for override in overrides)
+    own = (f"sample.num_images={N}", f"sample.num_images_at={{1000: {N}}}") if digits else ()
     with contextlib.chdir(Path(__file__).parents[2]):
-        return schema.checked(params.from_conf(list(overrides)))
+        return schema.checked(params.from_conf([*own, *overrides]))
 
 
 def fid(steps: int, eta: Any) -> float:

@@ -114,13 +114,17 @@ def test_eta_0_keeps_x_or_takes_the_prediction_and_nothing_else():
 
 
 def test_kl_of_a_step_is_bounded_by_the_weighted_cross_entropy():
+    """KL(posterior(x, x0) || posterior(x, p)) <= (a_prev - sigma a) KL(x0 || p), by convexity.
+
+    So the objective of App. A is a weighted cross-entropy, and only the weights know sigma.
+    """
     a, a_prev = 0.4, 0.7
     sigma = multinomial.sigma(a, a_prev, 0.5)
     x, x0 = one_hot(0, 3), one_hot(2, 3)
     guess = torch.tensor([0.2, 0.3, 0.5], dtype=F64)
     q, p = (multinomial.posterior(x, target, a, a_prev, sigma) for target in (x0, guess))
     kl = float((q * (q / p).log()).sum())
-    assert 0 < kl <= multinomial.loss_weight(a, a_prev, sigma) * -float(guess[2].log())
+    assert 0 < kl <= (a_prev - sigma * a) * -float(guess[2].log())
 
 
 def test_bad_input_is_named():

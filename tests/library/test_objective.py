@@ -29,3 +29,16 @@ def test_flips_mirror_exactly_the_chosen_images():
     got = objective.hflip(x, torch.tensor([True, False]))
     assert got[0, 0].tolist() == [[2, 1, 0], [5, 4, 3]]
     assert torch.equal(got[1], x[1])
+
+
+def test_the_step_size_rises_then_stays_or_falls_to_zero():
+    rise = [objective.lr_factor(step, warmup=4) for step in range(6)]
+    assert rise == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    assert objective.lr_factor(0, warmup=0) == 1.0
+    fall = [objective.lr_factor(step, warmup=0, decay_to=4) for step in (0, 1, 2, 4, 9)]
+    assert fall == pytest.approx([1, (1 + 0.5**0.5) / 2, 0.5, 0, 0])
+
+
+def test_the_average_forgets_the_initial_weights_first():
+    assert [objective.ema_decay(n, 0.9999) for n in (0, 1, 8)] == [1 / 10, 2 / 11, 9 / 18]
+    assert objective.ema_decay(10**6, 0.9999) == 0.9999

@@ -142,12 +142,15 @@ def test_every_module_says_what_it_owns_and_is_small() -> None:
 
 
 def test_no_function_is_longer_than_forty_lines_and_no_test_file_than_400() -> None:
+    """From `def` to its last line: signature, docstring and comments count."""
+    too_long = []
     for module, path in modules().items():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert node.end_lineno is not None
-                lines = node.end_lineno - node.body[0].lineno + 1
-                assert lines <= 40, f"{module}.{node.name} has {lines} lines"
+                lines = node.end_lineno - node.lineno + 1
+                too_long += [f"{module}.{node.name} has {lines} lines"] if lines > 40 else []
+    assert too_long == []
     for path in (PACKAGE.parent.parent / "tests").rglob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
 

@@ -1,8 +1,8 @@
 """The documents against the tree: links, paths, commands and settings that they name exist."""
 
 import ast
+import importlib
 import re
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -153,7 +153,26 @@ def test_the_api_reference_is_built_without_a_warning(tmp_path: Path) -> None:
         assert (tmp_path / f"{module.replace('.', '/')}.html").is_file(), module
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)
-def test_a_benchmark_imports_what_is_there(path: Path) -> None:
-    """Nothing else runs them."""
-    assert callable(runpy.run_path(str(path))["main"])
+def benchmark_modules() -> list[str]:
+    """Every module of the package `benchmarks`, dotted."""
+    files = sorted((ROOT / "benchmarks").rglob("*.py"))
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files]
+    return [name.removesuffix(".__init__") for name in names]
+
+
+@pytest.mark.parametrize("module", benchmark_modules())
+def test_a_benchmark_imports_what_is_there(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else runs all of them."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    importlib.import_module(module)
+
+
+def test_every_part_of_the_benchmarks_is_a_module_that_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    parts = importlib.import_module("benchmarks.parts").PARTS
+    there = {name.removeprefix("benchmarks.parts.") for name in benchmark_modules()}
+    assert set(parts) <= there
+    for name in parts:
+        assert callable(importlib.import_module(f"benchmarks.parts.{name}").run), name

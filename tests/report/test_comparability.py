@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from helpers import report_fixture as fixture
 
-from ddim.records.aggregate import FID
-from ddim.records.cell import Cell
+from ddim.evaluation.aggregate import FID
+from ddim.records.cell import Cell, Subset
 from ddim.records.reference import Reference
 from ddim.records.results import Results, load
 from ddim.records.training import Training
@@ -33,7 +33,9 @@ def published(folder: Path, name: str = "cifar10", *overrides: str) -> Results:
     fixture.edit(Training, folder / "train.json", recipe=recipe)
     for path in (folder / "cells").glob("*.json"):
         spacing = {"sampled__trajectory__spacing": cfg.sampler.trajectory}
-        fixture.edit(Cell, path, measured__n_generated=50000, **spacing)
+        fewer = Subset(n=49984, fid=1.0, fid_interval=(0.0, 2.0), kid=0.0, kid_interval=(0.0, 0.0))
+        counts = {"measured__n_generated": 50000, "measured__subsets": (fewer,)}
+        fixture.edit(Cell, path, **counts, **spacing)
     return load(folder)
 
 
@@ -76,6 +78,7 @@ OF_EXPERIMENT = {
     "training": lambda r: with_training(r, steps=799_999),
     "batch size": lambda r: with_training(r, batch_size=64),
     "flips": lambda r: with_training(r, flip=False),
+    "decay": lambda r: with_training(r, lr_decay="cosine"),
     "network": lambda r: with_network(r, "model", "channels"),
     "image size": lambda r: with_network(r, "data", "image_size"),
     "schedule": lambda r: with_network(r, "diffusion", "beta_end", 0.01),
@@ -127,6 +130,7 @@ def test_one_deviation_of_the_experiment_hides_every_value_of_the_paper(
         ("training", "trained for 799,999 steps, not 800,000"),
         ("batch size", "the training is not the paper's (batch_size 64, not 128)"),
         ("flips", "the training is not the paper's (flip False, not True)"),
+        ("decay", "the training is not the paper's (lr_decay cosine, not none)"),
         ("network", "the network is not the paper's (channels 64, not 128)"),
         ("image size", "the network is not the paper's (image_size 64, not 32)"),
     ],

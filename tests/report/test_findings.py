@@ -7,8 +7,8 @@ from helpers import report_fixture as fixture
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddim.records import aggregate
-from ddim.records.aggregate import FID, Column, Estimate
+from ddim.evaluation import aggregate
+from ddim.evaluation.aggregate import FID, Column, Estimate
 from ddim.records.results import load
 from ddim.report import content, findings, protocol, tables
 

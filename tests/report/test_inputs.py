@@ -18,7 +18,7 @@ def test_a_missing_cell_is_named_with_the_command_that_makes_it(small: Path) -> 
     with pytest.raises(FileNotFoundError) as error:
         load(small)
     assert "S100_etahat_seed0.json is missing" in str(error.value)
-    command = "python -m ddim.stages.evaluate cell.steps=100 cell.eta=hat cell.seed=0"
+    command = "python -m ddim.stages.evaluate -cn stage cell.steps=100 cell.eta=hat cell.seed=0"
     assert command in str(error.value)
 
 
@@ -26,12 +26,12 @@ def test_a_missing_cell_is_named_with_the_command_that_makes_it(small: Path) -> 
     ("file", "command"),
     [
         ("experiment.json", "compose --check"),
-        ("reference.json", "stages.reference"),
-        ("train.json", "stages.train"),
-        ("cells/S10_eta0.0_seed0.png", "stages.evaluate"),
-        ("reconstruct/S100.json", "stages.reconstruct"),
-        ("timings/S10_etahat_seed0.json", "stages.sample cell.steps=10 cell.eta=hat"),
-        ("timings/train.json", "stages.train"),
+        ("reference.json", "stages.reference -cn stage"),
+        ("train.json", "stages.train -cn stage"),
+        ("cells/S10_eta0.0_seed0.png", "stages.evaluate -cn stage"),
+        ("reconstruct/S100.json", "stages.reconstruct -cn stage"),
+        ("timings/S10_etahat_seed0.json", "stages.sample -cn stage cell.steps=10 cell.eta=hat"),
+        ("timings/train.json", "stages.train -cn stage"),
     ],
 )
 def test_every_missing_file_names_its_command(small: Path, file: str, command: str) -> None:
@@ -51,10 +51,10 @@ def test_a_missing_section_is_named(small: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "command"),
     [
-        ("train.json", "stages.train"),
-        (CELL, "stages.evaluate cell.steps=10 cell.eta=0.0 cell.seed=0"),
-        ("reconstruct/S100.json", "stages.reconstruct cell.steps=100"),
-        ("timings/S10_eta0.0_seed0.json", "stages.sample cell.steps=10"),
+        ("train.json", "stages.train -cn stage"),
+        (CELL, "stages.evaluate -cn stage cell.steps=10 cell.eta=0.0 cell.seed=0"),
+        ("reconstruct/S100.json", "stages.reconstruct -cn stage cell.steps=100"),
+        ("timings/S10_eta0.0_seed0.json", "stages.sample -cn stage cell.steps=10"),
     ],
 )
 def test_a_file_of_an_old_report_is_refused_with_the_command_that_makes_it(

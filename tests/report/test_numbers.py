@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ddim.records.aggregate import FID, KID, MEASURES, RECALL, SCORE
+from ddim.evaluation.aggregate import FID, KID, MEASURES, RECALL, SCORE
 from ddim.records.results import Results
 from ddim.report import numbers
 from ddim.report.render import latex

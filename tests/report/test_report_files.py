@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from helpers import report_fixture as fixture
@@ -52,7 +53,7 @@ def test_metrics_are_the_inputs(built: Results) -> None:
             assert metrics[f"S{steps}"][f"eta{eta}"] == expected
     assert metrics["reconstruct"]["S20"] == {"mse": pytest.approx(1.4 / 400)}
     assert metrics["floor"] == {"fid": 2.31, "kid": 0.0004, "precision": 0.97, "recall": 0.96}
-    assert metrics["train"] == {"loss": built.training.last_loss}
+    assert metrics["train"] == {"loss": fmean(value for _, value in built.training.loss[-20:])}
     assert metrics["analysis"] == {"consistency": {"distance": 0.0213}}
 
 
@@ -163,10 +164,10 @@ def test_the_stage_ends_with_the_path_and_needs_no_torch(small: Path) -> None:
     assert "13.00" in done.stdout
 
 
-def test_the_room_depends_on_records_and_plotting_alone() -> None:
+def test_the_room_depends_on_records_estimates_and_plotting_alone() -> None:
     from ddim.records import code
 
-    assert code.units("ddim.report") == {"plotting", "report"}
+    assert code.units("ddim.report") == {"evaluation", "plotting", "report", "schedule.py"}
 
 
 def test_an_unfinished_report_leaves_no_page(small: Path) -> None:

@@ -6,47 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.cells import cfg as cfg
+from helpers.cells import planned, sample
 from helpers.oracle import eps_model
-from helpers.report_fixture import config
 
-from ddim import sampler, schedule, weights
+from ddim import sampler, schedule
 from ddim.config import paths, schema
-from ddim.images import squared_errors, to_float, to_uint8
+from ddim.evaluation.reconstruction import squared_errors
+from ddim.images import to_float, to_uint8
 from ddim.noise import Noise
 from ddim.records import samples
 from ddim.sampling import cell
-from ddim.sampling.round_trip import round_trip
-from ddim.sampling.shards import sample_missing
-from ddim.unet import UNet
-
-
-@pytest.fixture
-def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> schema.Config:
-    """A tiny network's weights where the pipeline has them, and a small cell of the grid."""
-    cfg = config(
-        "model.channels=8",
-        "sample.num_images=6",
-        "sweep.steps=[2,4]",
-        "cell.steps=2",
-        "trainer.accelerator=cpu",
-    )
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    info = {"trained_steps": 3, "source": "trained here"}
-    weights.save(paths.weights_file(cfg), UNet(**cfg.network), kind="ema", info=info)
-    return cfg
-
-
-def planned(cfg: schema.Config) -> cell.CellPlan:
-    return cell.plan(cfg, cell.weights_in_use(cfg))
-
-
-def sample(cfg: schema.Config) -> cell.CellPlan:
-    plan = planned(cfg)
-    job = cell.shard_job(cfg, plan, cell.load_network(cfg))
-    sample_missing(job, plan.name, cfg.trainer)
-    assert cell.collect(cfg, plan, job) > 0
-    return plan
+from ddim.sampling.round_trip import num_redrawn, round_trip
 
 
 def test_a_cell_is_there_once_it_is_collected_and_for_its_plan_alone(cfg: schema.Config) -> None:
@@ -97,11 +68,57 @@ def test_cells_outside_the_grid_and_of_a_scheduler_lie_apart(cfg: schema.Config)
     assert not inside.exists()
 
 
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "gone", "record"])
+def test_damaged_images_are_named_and_count_as_absent(
+    cfg: schema.Config, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, path = sample(cfg), paths.samples_file(cfg)
+    capsys.readouterr()
+    content = bytearray(path.read_bytes())
+    if damage == "flipped":
+        content[-1] ^= 1
+        path.write_bytes(content)
+    elif damage == "truncated":
+        path.write_bytes(content[:-5])
+    elif damage == "gone":
+        path.unlink()
+    elif damage == "record":
+        paths.sampled_record(cfg).write_text("[1, 2")
+    assert not cell.is_sampled(cfg, plan)
+    told = capsys.readouterr().out
+    assert told.count("\n") == 1
+    assert str(paths.samples(cfg)) in told
+    assert "python -m ddim.stages.sample -cn stage cell.steps=2" in told
+
+
+def test_images_of_another_cell_are_not_measured_as_this_one(cfg: schema.Config) -> None:
+    other = replace(cfg, cell=replace(cfg.cell, steps=4))
+    plan = sample(cfg)
+    sample(other)
+    for name in (paths.SAMPLES, paths.SAMPLED):
+        (paths.samples(other) / name).replace(paths.samples(cfg) / name)
+    assert not cell.is_sampled(cfg, plan)
+    with pytest.raises(ValueError, match=r"holds S4_eta0\.0_seed0, not S2"):
+        samples.load(cfg)
+
+
+def test_the_place_of_a_cell(cfg: schema.Config) -> None:
+    assert paths.extra(cfg) == Path("out/digits/extra")
+    assert paths.cell_lock(cfg).name == "digits-S2_eta0.0_seed0.lock"
+
+
+def round_trips(cfg: schema.Config, images: np.ndarray, S: int) -> tuple[np.ndarray, np.ndarray]:
+    """(squared error [N], decoded uint8 [N,C,H,W]) on the oracle."""
+    pairs = list(round_trip(cfg, eps_model, schedule.trajectory(1000, S, "linear"), images))
+    squared = [squared_errors(x_0, decoded) for x_0, decoded in pairs]
+    return np.concatenate(squared), to_uint8(torch.cat([back for _, back in pairs])).numpy()
+
+
 def test_the_round_trip_is_encoding_and_decoding_image_by_image(cfg: schema.Config) -> None:
     tau = schedule.trajectory(1000, 10, "linear")
     images = to_uint8(0.5 * Noise(3, range(5), (1, 8, 8)).draw()).numpy()
     cfg = replace(cfg, reconstruct=replace(cfg.reconstruct, batch_size=2))
-    squared, decoded = round_trip(cfg, eps_model, tau, images, 3)
+    squared, decoded = round_trips(cfg, images, 10)
     alpha_bar = schedule.alpha_bar()
     for i, image in enumerate(images):
         x_0 = to_float(torch.from_numpy(image[None]))
@@ -109,16 +126,20 @@ def test_the_round_trip_is_encoding_and_decoding_image_by_image(cfg: schema.Conf
             eps_model, sampler.encode(eps_model, x_0, alpha_bar, tau), alpha_bar, tau
         )
         assert squared[i] == pytest.approx(squared_errors(x_0, back)[0], abs=1e-7)
-        if i < 3:
-            apart = np.abs(decoded[i].astype(int) - to_uint8(back)[0].numpy().astype(int))
-            assert apart.max() <= 1
-    assert len(decoded) == 3
+        apart = np.abs(decoded[i].astype(int) - to_uint8(back)[0].numpy().astype(int))
+        assert apart.max() <= 1
+    assert len(decoded) == 5
+
+
+@pytest.mark.parametrize(("batch_size", "needed"), [(3, 9), (8, 8), (50, 50)])
+def test_a_picture_is_redrawn_from_the_batches_that_were_measured(
+    cfg: schema.Config, batch_size: int, needed: int
+) -> None:
+    cfg = replace(cfg, reconstruct=replace(cfg.reconstruct, batch_size=batch_size))
+    assert num_redrawn(cfg) == needed
 
 
 def test_the_round_trip_gets_better_with_every_step_on_the_oracle(cfg: schema.Config) -> None:
     images = to_uint8(0.5 * Noise(3, range(8), (1, 8, 8)).draw()).numpy()
-    errors = [
-        round_trip(cfg, eps_model, schedule.trajectory(1000, S, "linear"), images, 0)[0].mean()
-        for S in (10, 100, 1000)
-    ]
+    errors = [round_trips(cfg, images, S)[0].mean() for S in (10, 100, 1000)]
     assert errors[0] > 10 * errors[1] > 100 * errors[2]

@@ -52,6 +52,22 @@ def test_what_shows_or_samples_leaves_the_training_fresh(project: Path, file: st
         assert not stale(project) & {"train", "data", "features", "reference"}
 
 
+def test_another_classifier_leaves_the_training_fresh(project: Path) -> None:
+    """`train` needs the feature space for previews alone: no weight depends on it."""
+    source = project / "src/ddim/evaluation/classifier.py"
+    space = project / "out/digits/features/classifier.safetensors"
+    before, classifier = source.read_text(), space.read_bytes()
+    source.write_text(before.replace("LEARNING_RATE = 3e-3", "LEARNING_RATE = 2e-3"))
+    run(project, "dvc", "repro", "features")
+    assert space.read_bytes() != classifier
+    stages = stale(project)
+    assert {"reference", "evaluate"} <= stages
+    assert not stages & {"train", "sample"}
+    source.write_text(before)
+    run(project, "dvc", "repro", "features")
+    assert space.read_bytes() == classifier
+
+
 @pytest.mark.parametrize("file", ["evaluation/fid.py", "records/fingerprints.py"])
 def test_what_measures_leaves_the_samples_fresh(project: Path, file: str) -> None:
     with edited(project / "src/ddim" / file):
@@ -72,6 +88,18 @@ def test_an_old_record_is_measured_again_and_a_picture_is_redrawn(project: Path)
     assert "S2_etahat_seed0: FID" in output
     assert output.count("already measured") == 3
     assert (record.read_text(), picture.read_bytes()) == kept
+
+
+def test_a_missing_picture_of_table_2_is_drawn_again_and_nothing_measured(project: Path) -> None:
+    folder = project / "reports/digits/reconstruct"
+    picture, record = folder / "S4.png", folder / "S4.json"
+    pixels, written = picture.read_bytes(), record.stat().st_mtime_ns
+    picture.unlink()
+    output = run(project, "python", "-m", "ddim.stages.reconstruct", "-cn", "stage")
+    assert output.count("already there") == 2
+    assert "error" not in output
+    assert picture.read_bytes() == pixels
+    assert record.stat().st_mtime_ns == written
 
 
 def test_a_section_that_is_not_configured_does_not_run(project: Path) -> None:

@@ -105,7 +105,7 @@ def test_filling_again_replaces_and_a_new_network_is_a_new_run(cfg: schema.Confi
     assert experiment.run_id(cfg, replace(other, training=training)) not in before
 
 
-STALE = r"metrics\.json is of other records: run `python -m ddim\.stages\.report` first"
+STALE = r"metrics\.json is of other records: run `python -m ddim\.stages\.report -cn stage` first"
 
 
 @pytest.mark.parametrize("seeds", [[0], [0, 1]])

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
-from ddim import multinomial
+from ddim import multinomial, schedule
 from ddim.analysis.context import Context
 from ddim.analysis.presented import Picture, Presented, table
 from ddim.config.schema import Config
@@ -23,7 +23,7 @@ from ddim.evaluation import intervals
 from ddim.evaluation.fid import ReferenceStatistics
 from ddim.evaluation.fid import fid as frechet_distance
 from ddim.noise import Noise
-from ddim.objective import hflip
+from ddim.objective import ema_decay, hflip, lr_factor
 from ddim.plotting import canvas
 from ddim.records.section import Table
 from ddim.runtime.progress import track
@@ -113,6 +113,7 @@ def _fit(
 ) -> torch.nn.Module:
     """Train `network` where it lies; `generator` draws the batches, t, the flips and x_t."""
     recipe, alpha = cfg.train, multinomial.alpha(cfg.diffusion.T)
+    decay_to = recipe.steps if recipe.lr_decay == "cosine" else None
     device = next(network.parameters()).device
     average = _average(network, recipe.ema_decay)
     optimizer = torch.optim.Adam(network.parameters(), recipe.lr)
@@ -127,7 +128,8 @@ def _fit(
                 raise ValueError(
                     f"the discrete loss is {loss.item()} at step {step}: lower train.lr"
                 )
-            optimizer.param_groups[0]["lr"] = recipe.lr * min(1, (step + 1) / max(recipe.warmup, 1))
+            factor = lr_factor(step, warmup=recipe.warmup, decay_to=decay_to)
+            optimizer.param_groups[0]["lr"] = recipe.lr * factor
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.grad_clip)
@@ -148,11 +150,10 @@ def _batch(cfg: Config, images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _average(network: torch.nn.Module, decay: float) -> AveragedModel:
-    """The moving average with the Gaussian training's ramp: min(decay, (1 + n) / (10 + n))."""
+    """The moving average with the Gaussian training's decay."""
 
     def move(averages: Any, parameters: Any, n: Any) -> None:
-        keep = min(decay, (1 + int(n)) / (10 + int(n)))
-        torch._foreach_lerp_(averages, parameters, 1 - keep)
+        torch._foreach_lerp_(averages, parameters, 1 - ema_decay(int(n), decay))
 
     return AveragedModel(network, multi_avg_fn=torch.no_grad()(move))
 
@@ -203,7 +204,7 @@ def _inside(x: Tensor) -> Tensor:
 
 def _etas(cfg: Config) -> list[float]:
     """The sweep's numbers; sigma-hat has no discrete counterpart."""
-    etas = [float(eta) for eta in cfg.sweep.eta if eta != "hat"]
+    etas = [float(eta) for eta in cfg.sweep.eta if eta != schedule.HAT]
     if not etas:
         raise ValueError(f"sweep.eta needs a number for the discrete case, got {cfg.sweep.eta}")
     return etas

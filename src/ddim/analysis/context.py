@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 # Seeds of a section's own noise: apart from the cells', which count from 0.
 PATHS, LOSSES, SIMULATION, DRAWS = 1001, 1002, 1100, 1200  # the last two: and those after them
-PRECISION = "32-true"  # whatever the sweep uses: a round trip needs float32 (Table 2)
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,10 @@ class Context:
 
     @cached_property
     def eps_model(self) -> "EpsModel":
-        """The trained network, on `device`."""
-        from ddim import weights
-        from ddim.sampling.network import EpsModel
+        """The trained network on `device`, in Table 2's precision: encoding needs float32."""
+        from ddim.sampling.round_trip import load_network
 
-        unet, _ = weights.load(paths.weights_file(self.cfg), expect=self.cfg.network)
-        model = EpsModel(unet, precision=PRECISION, compiled=self.cfg.trainer.compile)
-        return model.place(self.device)
+        return load_network(self.cfg)
 
     @cached_property
     def train(self) -> prepared.Split:
@@ -154,8 +150,13 @@ class Context:
     def _batched(self, x: "Tensor", function: Callable[["Tensor"], "Tensor"]) -> "Tensor":
         import torch
 
-        size = self.cfg.sample.batch_size
-        return torch.cat([function(part.to(self.device)).cpu() for part in x.split(size)])
+        from ddim.sampling.parallel import map_batches
+
+        parts = x.split(self.cfg.sample.batch_size)
+        on_device = map_batches(
+            lambda part, _: function(part.to(self.device)).cpu(), parts, self.device
+        )
+        return torch.cat(list(on_device))
 
 
 def pixels(x: "Tensor") -> np.ndarray:

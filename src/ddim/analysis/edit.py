@@ -13,7 +13,8 @@ from torch import Tensor
 from ddim.analysis.context import DRAWS, Context, pixels
 from ddim.analysis.presented import Picture, Presented, table
 from ddim.evaluation import intervals
-from ddim.images import squared_errors, to_float
+from ddim.evaluation.reconstruction import squared_errors
+from ddim.images import to_float
 from ddim.plotting import canvas
 
 TITLE = "Editing"

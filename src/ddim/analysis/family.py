@@ -155,7 +155,7 @@ def _simulated(
     for t, x in simulate(x0, alpha_bar, variational.eta(eta), randn_like):
         if t in checkpoints:
             a = float(alpha_bar[t])
-            z = (x - math.sqrt(a) * x0) / math.sqrt(1 - a)
+            z = sampler.predict_eps(x, x0, a)
             mean, variance = float(z.mean()), float(z.var())
             deviations = (mean * math.sqrt(n), (variance - 1) / math.sqrt(2 / n))
             marginals.append(

@@ -16,7 +16,7 @@ from ddim.analysis import statistics
 from ddim.analysis.context import DRAWS, Context, pixels
 from ddim.analysis.presented import Picture, Presented, table
 from ddim.evaluation import intervals
-from ddim.images import squared_errors
+from ddim.evaluation.reconstruction import squared_errors
 from ddim.objective import q_sample
 from ddim.plotting import canvas
 from ddim.plotting.style import stroke

@@ -12,7 +12,7 @@ from ddim import sampler
 from ddim.analysis.context import PATHS, Context, pixels
 from ddim.analysis.presented import Picture, Presented
 from ddim.evaluation import intervals
-from ddim.images import squared_errors
+from ddim.evaluation.reconstruction import squared_errors
 from ddim.plotting import canvas, grids
 
 TITLE = "The denoising path"

@@ -15,11 +15,11 @@ from ddim.analysis.context import Context
 from ddim.analysis.presented import Picture, Presented, table
 from ddim.config import paths
 from ddim.evaluation import intervals
+from ddim.evaluation.aggregate import overlap
 from ddim.evaluation.fid import ReferenceStatistics
 from ddim.evaluation.fid import fid as frechet_distance
 from ddim.evaluation.reference import load_statistics
 from ddim.plotting import canvas
-from ddim.records.aggregate import overlap
 from ddim.records.section import Table, Value
 from ddim.runtime import files
 from ddim.runtime.progress import Advance, track
@@ -139,10 +139,16 @@ class _Counter:
     """An eps_model that counts the images that it is asked about."""
 
     def __init__(self, eps_model: Callable[..., Any]) -> None:
-        self._eps_model, self.images = eps_model, 0
+        self._eps_model = eps_model
+        self._batches: list[int] = []  # several threads append; a sum would lose some of theirs
+
+    @property
+    def images(self) -> int:
+        """How many it was asked about."""
+        return sum(self._batches)
 
     def __call__(self, x: Any, t: Any) -> Any:
-        self.images += len(x)
+        self._batches.append(len(x))
         return self._eps_model(x, t)
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from ddim.analysis.context import Context
 from ddim.analysis.presented import Picture, Presented, table
 from ddim.config import paths
+from ddim.evaluation import aggregate
 from ddim.plotting import canvas
-from ddim.records import aggregate
 from ddim.records.section import Table
 
 TITLE = "Slow against fast"
@@ -63,11 +63,11 @@ def measure(context: Context) -> Measured:
     """Compare every shorter trajectory with the longest ones."""
     cfg, cells = context.cfg, context.cells
     points = []
-    for (steps, eta), fid in aggregate.table(cells, cfg, aggregate.FID).items():
-        repeats = [cell for key, cell in cells.items() if key.column == (steps, eta)]
+    values = aggregate.at_equal_n(aggregate.table(cells, cfg, aggregate.FID))
+    for (steps, eta), fid in values.items():
+        nfe = next(cell.sampled.nfe for key, cell in cells.items() if key.column == (steps, eta))
         assert fid.interval is not None
-        n = min(cell.measured.n_generated for cell in repeats)
-        points.append(Point(steps, eta, n, repeats[0].sampled.nfe, fid.mean, *fid.interval))
+        points.append(Point(steps, eta, fid.n, nfe, fid.mean, *fid.interval))
     longest = max(cfg.sweep.steps)
     etas = list(map(paths.eta_name, cfg.sweep.eta))
     chains = [p for eta in etas for p in points if p.steps == longest and p.eta == eta]
@@ -83,9 +83,9 @@ def measure(context: Context) -> Measured:
 def equal_quality(candidates: Sequence[Point], chain: Point) -> Point | None:
     """The point of fewest evaluations whose FID is not above `chain`'s interval; the best of those.
 
-    Only cells of as many images are compared: FID is biased by an amount that depends on n.
+    All are of as many images: FID is biased by an amount that depends on n.
     """
-    good = [point for point in candidates if point.n == chain.n and point.fid <= chain.high]
+    good = [point for point in candidates if point.fid <= chain.high]
     return min(good, key=lambda point: (point.nfe, point.fid), default=None)
 
 
@@ -103,14 +103,9 @@ def present(measured: Measured) -> Presented:
     sentences = [_sentence(row, chain) for chain in (own, ddpm) if chain is not None]
     text = (
         "Quality is equal where the FID is not above the chain's 95 % interval. Cost is counted "
-        "in evaluations of the network for an image."
+        "in evaluations of the network for an image. FID falls with the number of images it is "
+        f"computed from: each here is of its cell's first {own.n}."
     )
-    if len({point.n for point in measured.points}) > 1:
-        counts = ", ".join(f"S = {point.steps}: {point.n}" for point in row)
-        text += (
-            " FID falls with the number of images it is computed from, and the sweep's cells do "
-            f"not all have the same ({counts}): each is compared with cells of its own n alone."
-        )
     return Presented(
         finding=" ".join(sentences),
         text=text,
@@ -121,8 +116,6 @@ def present(measured: Measured) -> Presented:
 
 
 def _sentence(row: Sequence[Point], chain: Point) -> str:
-    if all(point.n != chain.n for point in row if point.steps < chain.steps):
-        return f"Nothing shorter has the {chain.n} images of {chain.name}: FIDs not compared."
     fast = equal_quality(row, chain)
     name = f"{chain.name} (FID {chain.fid:.2f}, interval {chain.low:.2f} to {chain.high:.2f})"
     if fast is None or fast.steps == chain.steps:

@@ -26,7 +26,6 @@ from ddim.runtime.overrides import explain, flat, for_hydra
 
 CONF = Path("conf")
 PARAMS = Path("params.yaml")
-OK = Path("out/config.ok")
 HEADER = "# Composed from conf/; never edit by hand. To change it: python -m ddim.compose "
 
 
@@ -79,7 +78,7 @@ def _difference(key: str, have: dict[str, Any], want: dict[str, Any]) -> str:
 
 
 def check() -> tuple[Config, list[str] | None]:
-    """Raise ValueError if params.yaml is stale; otherwise write the constant out/config.ok.
+    """Raise ValueError if params.yaml is stale or invalid.
 
     One that DVC composed (`dvc exp run -S`) may differ from conf/; it must only be valid.
 
@@ -92,7 +91,6 @@ def check() -> tuple[Config, list[str] | None]:
         command = f"python -m ddim.compose {shlex.join(_recorded_overrides())}".rstrip()
         raise ValueError(f"params.yaml is out of date with conf/, as listed: run `{command}`")
     cfg = read([])
-    write_text(OK, "ok\n")
     return cfg, _recorded_overrides() if ours else changes(cfg)
 
 

@@ -12,6 +12,9 @@ from ddim.config.schema import Config
 
 WORK = Path("work")
 
+CONFIG_OK = Path("out") / "config.ok"  # a constant: params.yaml was checked
+OK = "ok\n"  # what such a constant holds
+
 SAMPLES, SAMPLED = "samples.npy", "sampled.json"  # in the folder of a cell
 
 # Never under data.root, which may be a zip, or a folder whose every image is data.
@@ -69,6 +72,11 @@ def data(cfg: Config) -> Path:
 def features(cfg: Config) -> Path:
     """about.json, and the classifier where one was trained."""
     return out(cfg) / "features"
+
+
+def features_ok(cfg: Config) -> Path:
+    """A constant that says that `features` is there, for stages that need no content of it."""
+    return out(cfg) / "features.ok"
 
 
 def weights(cfg: Config) -> Path:

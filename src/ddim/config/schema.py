@@ -56,11 +56,6 @@ class Data:
     def __post_init__(self) -> None:
         checks.check_data(self)
 
-    @property
-    def enlargement(self) -> int:
-        """Whole number by which pictures of images enlarge each: small ones are hard to see."""
-        return max(1, 32 // self.image_size)
-
 
 @dataclass
 class Diffusion:
@@ -98,6 +93,7 @@ class Train:
     lr: float = MISSING
     warmup: int = MISSING  # steps of linear warm-up
     lr_decay: str = "none"  # none (DDPM's), or cosine: down to 0 at the last step
+    microbatches: int = 1  # parts of a batch that a CPU computes side by side
     grad_clip: float = MISSING  # on the global norm
     ema_decay: float = MISSING
     log_every: int = MISSING  # steps
@@ -190,6 +186,11 @@ class Sample:
     def count(self, steps: int) -> int:
         """The number of images of a cell with S = `steps`."""
         return self.num_images_at.get(steps, self.num_images)
+
+    @property
+    def counts(self) -> list[int]:
+        """Every number of images that a cell has, rising."""
+        return sorted({self.num_images, *self.num_images_at.values()})
 
 
 @dataclass

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ddim.config import checks
 from ddim.config.schema import Evaluate
 from ddim.evaluation.feature_arrays import centred_blocks
 from ddim.evaluation.fid import fid
@@ -168,11 +169,9 @@ class Torchmetrics(Ours):
         return replace(ours, value=float(mean))
 
 
-ENGINES: dict[str, type[Ours]] = {
-    "ours": Ours,
-    "torch-fidelity": TorchFidelity,
-    "torchmetrics": Torchmetrics,
-}
+ENGINES: dict[str, type[Ours]] = dict(
+    zip(checks.ENGINES, (Ours, TorchFidelity, Torchmetrics), strict=True)
+)
 
 
 class _Identity(nn.Module):

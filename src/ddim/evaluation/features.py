@@ -21,13 +21,13 @@ from ddim.evaluation.classifier import (
     train_classifier,
 )
 from ddim.evaluation.inception import Inception
+from ddim.records import features as records
 from ddim.records.features import ClassifierTraining, FeatureSpace
 from ddim.records.prepared import Split, load
 from ddim.runtime.files import sha256
 from ddim.runtime.progress import track
 
-CLASSIFIER_FILE, RECORD_FILE = "classifier.safetensors", "about.json"
-MADE_BY = "dvc repro --force features"
+CLASSIFIER_FILE = "classifier.safetensors"
 
 
 class Extractor(Protocol):
@@ -64,7 +64,7 @@ def prepare(
             dim=features.dim, epochs=features.epochs, batch_size=features.batch_size, seed=seed
         )
         record = _train_classifier(features.name, recipe, data, folder / CLASSIFIER_FILE, device)
-    record.write(folder / RECORD_FILE)
+    record.write(folder / records.FILE)
     return record
 
 
@@ -108,7 +108,7 @@ def load_extractor(
     """
     if features.is_inception:
         network = Inception(features.weights)
-        if network.sha256 != FeatureSpace.read(folder / RECORD_FILE, MADE_BY).sha256:
+        if network.sha256 != records.read(folder).sha256:
             raise ValueError(
                 f"features.weights={features.weights} is not the file that the reference was "
                 "measured with: run the stages features and reference again"

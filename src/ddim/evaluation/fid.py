@@ -3,7 +3,7 @@
     |m - m_r|^2 + tr(S) + tr(S_r) - 2 tr((F' S F)^(1/2)),   F F' = S_r,
 
 in float64 and in this symmetric form, whose eigenvalues are real and cheap: torch-fidelity's and
-torchmetrics' number (tests/evaluation/test_engines.py; benchmarks/metrics.py times it).
+torchmetrics' number (tests/evaluation/test_engines.py; benchmarks/parts/statistics.py times it).
 
 The standard error is the delta method's: the distance moves by influence(x_i) / n when image i gets
 a little more weight, so it is std(influence) / sqrt(n). Its interval holds for the expected number
@@ -49,7 +49,7 @@ def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = features.mean(0, dtype=np.float64)
     scatter = np.zeros((len(mean), len(mean)), order="F")
     for z in centred_blocks(features, mean):
-        # z' z is added in place, and only its upper half is computed: benchmarks/metrics.py.
+        # z' z is added in place, and only its upper half is computed: benchmarks/parts/statistics.py.
         scatter = dsyrk(1.0, z.T, beta=1.0, c=scatter, overwrite_c=True)
     upper = np.triu(scatter) / (len(features) - 1)
     return mean, upper + np.triu(upper, 1).T

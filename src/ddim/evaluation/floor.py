@@ -14,6 +14,8 @@ from ddim.records.reference import Floor
 from ddim.runtime import files
 from ddim.runtime.progress import track
 
+SPLIT = "train"  # the reference's images; the floor's are the other split's
+
 
 def write_reference(
     cfg: Config,
@@ -45,8 +47,8 @@ def write_reference(
             device=device,
             work=paths.WORK,
         )
-        counts = {cfg.sample.num_images, *cfg.sample.num_images_at.values()}
-        return tuple(floor(held_out, n, evaluator) for n in sorted(counts, reverse=True))
+        counts = reversed(cfg.sample.counts)
+        return tuple(floor(held_out, n, evaluator) for n in counts)
 
 
 def floor(held_out: np.ndarray, n: int, evaluator: CellEvaluator) -> Floor:

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ddim.evaluation.inception_file import FILE, SHA256
 from ddim.runtime import torch_file
 from ddim.runtime.download import download
 from ddim.runtime.files import sha256
 
-FILE = "weights-inception-2015-12-05-6726825d.pth"  # an asset of torch-fidelity's release v0.2.0
 LAYER = "2048"  # torch-fidelity's name of it
 
 
@@ -63,9 +63,8 @@ def _published_weights() -> Path:
 
     path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
     if not path.is_file():
-        digest = FILE.removesuffix(".pth").rsplit("-", 1)[1]
         try:
-            download(URL_INCEPTION_V3, path, sha256=digest)
+            download(URL_INCEPTION_V3, path, sha256=SHA256)
         except (OSError, ValueError) as error:
             raise FileNotFoundError(
                 f"Inception's weights could not be downloaded ({error}): get {FILE} from "

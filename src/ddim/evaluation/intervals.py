@@ -1,7 +1,6 @@
-"""Numbers with 95 % intervals: of an estimate, a mean, a share; and when two overlap. No torch."""
+"""Numbers with 95 % intervals: of an estimate, a mean, a share. Imports no torch."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -38,21 +37,3 @@ def of_share(successes: int, n: int) -> tuple[float, float, float]:
 
     wilson = binomtest(successes, n).proportion_ci(0.95, method="wilson")
     return successes / n, float(wilson.low), float(wilson.high)
-
-
-def reconstruction_error(squared: np.ndarray) -> Estimate:
-    """Table 2: the mean of ddim.images.squared_errors [N] on [0, 1], its interval over images."""
-    if len(squared) < 2:
-        raise ValueError(
-            "reconstruct.num_images must be at least 2, for an interval over images; "
-            f"got {len(squared)}"
-        )
-    if not np.isfinite(squared).all():
-        raise ValueError("the decoded images are not finite: check train and its weights")
-    error = squared.std(ddof=1) / len(squared) ** 0.5
-    return Estimate(float(squared.mean()), float(error), minimum=0.0)
-
-
-def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether [low, high] and [low, high] share a point: the difference may be chance."""
-    return max(one[0], other[0]) <= min(one[1], other[1])

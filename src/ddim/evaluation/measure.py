@@ -1,6 +1,6 @@
 """All numbers of a cell: images -> features -> FID, KID, precision, recall, Inception score."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ddim.evaluation.features import Extractor, extract, logits
 from ddim.evaluation.inception_score import inception_score
 from ddim.evaluation.precision_recall import MAX_IMAGES
 from ddim.evaluation.reference import Reference
-from ddim.records.cell import Measured
+from ddim.records.cell import Measured, Subset
 from ddim.runtime.files import scratch
 
 INTERVAL = "95 %, delta method over the generated images, reference held fixed"
@@ -49,11 +49,16 @@ class CellEvaluator:
         self._engine = ENGINES[evaluate.engine](reference, evaluate, seed, device)
 
     def measure(
-        self, images: np.ndarray, progress: Callable[[int], None] | None = None
+        self,
+        images: np.ndarray,
+        progress: Callable[[int], None] | None = None,
+        *,
+        counts: Sequence[int] = (),
     ) -> Measured:
         """Every number of uint8 images [n,C,H,W], which may be a memory map.
 
-        progress: called with the number of images just extracted.
+        progress: called with the number of images just extracted. counts: FID and KID are also
+        those of the first of them, for each count below n.
 
         Raises ValueError for too few images (names the key), an extractor other than the
         reference's, and features that are not finite.
@@ -61,10 +66,10 @@ class CellEvaluator:
         shape = (len(images), self._extractor.num_features)
         with scratch(self._work, shape, np.float32) as features:
             extract(self._extractor, images, self._batch_size, self._device, progress, out=features)
-            return self.measure_features(features)
+            return self.measure_features(features, counts=counts)
 
-    def measure_features(self, generated: np.ndarray) -> Measured:
-        """Every number of features float32 [n,D] of images; errors as `measure`'s."""
+    def measure_features(self, generated: np.ndarray, *, counts: Sequence[int] = ()) -> Measured:
+        """Every number of features float32 [n,D] of images; `counts` and errors as `measure`'s."""
         fid, kid = self._engine.fid(generated), self._engine.kid(generated)
         precision, recall = self._engine.precision_recall(generated)
         n, m = len(generated), len(self._reference.features)
@@ -81,6 +86,17 @@ class CellEvaluator:
             inception_score=self._inception_score(generated),
             engine=self._engine_name,
             interval=INTERVAL,
+            subsets=tuple(self._subset(generated[:count]) for count in counts if count < n),
+        )
+
+    def _subset(self, generated: np.ndarray) -> Subset:
+        fid, kid = self._engine.fid(generated), self._engine.kid(generated)
+        return Subset(
+            n=len(generated),
+            fid=fid.value,
+            fid_interval=fid.interval,
+            kid=kid.value,
+            kid_interval=kid.interval,
         )
 
     def _inception_score(self, generated: np.ndarray) -> float | None:

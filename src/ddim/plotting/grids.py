@@ -42,9 +42,21 @@ def grid(images: np.ndarray, columns: int, pad: int = 2, scale: int = 1) -> Imag
     return Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
 
 
-def cell_picture(images: np.ndarray, scale: int) -> Image.Image:
+def enlargement(images: np.ndarray) -> int:
+    """The whole number by which pictures enlarge images [N,C,H,W]: small ones are hard to see."""
+    return max(1, 32 // images.shape[-1])
+
+
+def cell_picture(images: np.ndarray) -> Image.Image:
     """The first NUM_SHOWN images of a cell, uint8 [N,C,H,W], in rows of 8; may be a memory map."""
-    return grid(np.array(images[:NUM_SHOWN]), columns=8, scale=scale)
+    return grid(np.array(images[:NUM_SHOWN]), columns=8, scale=enlargement(images))
+
+
+def pairs_picture(above: np.ndarray, below: np.ndarray) -> Image.Image:
+    """Two rows of as many images, uint8 [N,C,H,W]."""
+    assert above.shape == below.shape, (above.shape, below.shape)
+    rows = np.concatenate([above, below])
+    return grid(rows, columns=len(above), scale=enlargement(rows))
 
 
 def save_png(path: Path, image: Image.Image, text: Mapping[str, str] | None = None) -> None:

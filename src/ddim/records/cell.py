@@ -41,7 +41,8 @@ class CellKey(Part, frozen=True):
     @property
     def overrides(self) -> str:
         """The Hydra overrides that select this cell."""
-        return f"cell.steps={self.steps} cell.eta={self.eta} cell.seed={self.seed}"
+        cell = f"cell.steps={self.steps} cell.eta={self.eta} cell.seed={self.seed}"
+        return cell if self.sampler == DDIM else f"{cell} sampler.scheduler={self.sampler}"
 
     @property
     def column(self) -> tuple[int, str]:
@@ -84,6 +85,16 @@ class Sampled(Record, frozen=True, kw_only=True):
     fingerprint: str  # of everything that the images depend on
 
 
+class Subset(Part, frozen=True):
+    """FID and KID of a cell's first n images, to compare with cells that have no more."""
+
+    n: Count
+    fid: NotNegative
+    fid_interval: Interval
+    kid: float
+    kid_interval: Interval
+
+
 class Measured(Part, frozen=True):
     """The numbers of some images against the reference."""
 
@@ -99,6 +110,7 @@ class Measured(Part, frozen=True):
     inception_score: NotNegative | None  # None where the features are not Inception's
     engine: str  # who computed them, evaluate.engine
     interval: str  # what the intervals are
+    subsets: tuple[Subset, ...] = ()  # of every smaller number of images in the grid
 
 
 class Cell(Record, frozen=True):

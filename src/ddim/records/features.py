@@ -1,8 +1,12 @@
 """The feature space of FID, KID, precision and recall: which network, and how it was trained."""
 
+from pathlib import Path
 from typing import ClassVar
 
+from ddim.records import commands
 from ddim.records.base import Count, Part, Record, Sha256, Share
+
+FILE = "about.json"
 
 
 class ClassifierTraining(Part, frozen=True):
@@ -24,3 +28,8 @@ class FeatureSpace(Record, frozen=True):
     sha256: Sha256  # of the network's weights
     test_accuracy: Share | None = None  # on the held-out images; None for Inception
     training: ClassifierTraining | None = None  # None: not trained here
+
+
+def read(folder: Path) -> FeatureSpace:
+    """The record of `out/<name>/features`; FileNotFoundError or ValueError names what is wrong."""
+    return FeatureSpace.read(folder / FILE, commands.FEATURES)

@@ -15,10 +15,9 @@ from typing import Any
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import code, prepared
+from ddim.records import code, features, prepared
 from ddim.records.base import Part
 from ddim.records.cell import Sampled, Trajectory, Weights
-from ddim.records.features import FeatureSpace
 from ddim.runtime import files
 
 # Settings of `train` that move no weight.
@@ -53,13 +52,14 @@ def sampling(cfg: Config, sampled: Mapping[str, Any]) -> str:
 def measurement(cfg: Config, sampled: Sampled) -> str:
     """Of the numbers of a cell's images."""
     folder = paths.reference(cfg)
-    space = FeatureSpace.read(paths.features(cfg) / prepared.FILE, "dvc repro --force features")
+    space = features.read(paths.features(cfg))
     parts = {
         "samples": sampled.sha256,
         "reference": {path.name: files.sha256(path) for path in sorted(folder.glob("*.np[yz]"))},
         "features": space.sha256,
         "evaluate": vars(cfg.evaluate),
         "batch_size": cfg.features.batch_size,
+        "subsets": [n for n in cfg.sample.counts if n < sampled.n],
         "seed": cfg.seed,
     }
     return fingerprint(parts, "ddim.evaluation")

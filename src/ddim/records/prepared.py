@@ -13,11 +13,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from ddim.records import commands
 from ddim.records.base import Count, Part, Record, Sha256
 
 FILE = "about.json"
 SPLITS = ("train", "test")
-MADE_BY = "dvc repro --force data"
 
 
 class ArrayFile(Part, frozen=True):
@@ -67,7 +67,7 @@ class Split:
 
 def read(folder: Path) -> PreparedData:
     """The record of a prepared folder; FileNotFoundError or ValueError names what is wrong."""
-    return PreparedData.read(folder / FILE, MADE_BY)
+    return PreparedData.read(folder / FILE, commands.DATA)
 
 
 def load(folder: Path, split: str) -> Split:
@@ -88,7 +88,7 @@ def load(folder: Path, split: str) -> Split:
 
 
 def _open(path: Path, recorded: ArrayFile) -> np.ndarray:
-    again = f"make it again with `{MADE_BY}`"
+    again = f"make it again with `{commands.DATA}`"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: {again}")
     size = path.stat().st_size

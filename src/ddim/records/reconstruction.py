@@ -5,8 +5,6 @@ from typing import ClassVar
 from ddim.records.base import Count, NotNegative, Record
 from ddim.records.cell import Interval, Trajectory, Weights
 
-SCALE = "[0,1]"  # of the error
-
 
 class Reconstruction(Record, frozen=True):
     """What the stage `reconstruct` wrote: `reports/<name>/reconstruct/S<steps>.json`."""
@@ -18,7 +16,7 @@ class Reconstruction(Record, frozen=True):
     split: str
     mse: NotNegative  # per dimension
     interval: Interval
-    scale: str
+    scale: str  # of the error
     nfe: Count  # network evaluations an image, up and down
     trajectory: Trajectory
     precision: str

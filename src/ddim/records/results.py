@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ddim.config import paths
 from ddim.config.schema import Config
+from ddim.records import commands
 from ddim.records import section as sections_
 from ddim.records.base import refuse
 from ddim.records.cell import Cell, CellKey
@@ -20,8 +21,6 @@ from ddim.records.reference import Floor, Reference
 from ddim.records.section import Section
 from ddim.records.timing import Timing
 from ddim.records.training import Training
-
-STAGE = "python -m ddim.stages."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +56,8 @@ class Results:
 
     @property
     def floor(self) -> Floor:
-        """The floor at sample.num_images."""
-        return self.reference.floor(self.cfg.sample.num_images)
+        """The floor at the number of images at which all cells are compared, the smallest."""
+        return self.reference.floor(min(map(self.cfg.sample.count, self.cfg.sweep.steps)))
 
     def repeats(self, steps: int, eta: str) -> list[Cell]:
         """The cell of S and eta, once for every seed."""
@@ -82,23 +81,13 @@ class Results:
 
     def timing(self, key: CellKey) -> Timing:
         """How long a cell's images took. Not read with the rest: no result depends on it."""
-        return Timing.read(self.folder / "timings" / f"{key.name}.json", sample_command(key))
+        return Timing.read(self.folder / "timings" / f"{key.name}.json", commands.sample(key))
 
     def training_timing(self) -> Timing | None:
         """How long the training took; None for imported weights."""
         if self.training.recipe is None:
             return None
-        return Timing.read(self.folder / "timings" / "train.json", f"{STAGE}train")
-
-
-def sample_command(key: CellKey) -> str:
-    """What samples a cell."""
-    return f"{STAGE}sample {key.overrides}"
-
-
-def evaluate_command(key: CellKey) -> str:
-    """What measures a cell."""
-    return f"{STAGE}evaluate {key.overrides}"
+        return Timing.read(self.folder / "timings" / "train.json", commands.TRAIN)
 
 
 def grid(cfg: Config) -> list[CellKey]:
@@ -117,8 +106,8 @@ def load(folder: Path) -> Results:
         folder=folder,
         experiment=experiment,
         cfg=cfg,
-        reference=Reference.read(folder / "reference.json", f"{STAGE}reference"),
-        training=Training.read(folder / "train.json", f"{STAGE}train"),
+        reference=Reference.read(folder / "reference.json", commands.REFERENCE),
+        training=Training.read(folder / "train.json", commands.TRAIN),
         cells=read_cells(folder, cfg),
         reconstructions={S: _reconstruction(folder, S) for S in cfg.reconstruct.steps},
         sections=read_sections(folder, cfg.analysis.sections),
@@ -129,12 +118,11 @@ def load(folder: Path) -> Results:
 
 
 def _experiment(path: Path) -> tuple[Experiment, Config]:
-    made_by = "python -m ddim.compose --check"
-    experiment = Experiment.read(path, made_by)
+    experiment = Experiment.read(path, commands.CONFIG)
     try:
         return experiment, experiment.cfg
     except ValueError as error:
-        refuse(path, str(error), made_by)
+        refuse(path, str(error), commands.CONFIG)
 
 
 def read_cells(folder: Path, cfg: Config) -> dict[CellKey, Cell]:
@@ -145,18 +133,14 @@ def read_cells(folder: Path, cfg: Config) -> dict[CellKey, Cell]:
 def read_sections(folder: Path, names: Sequence[str]) -> tuple[Section, ...]:
     """The sections `names` in `folder` (`reports/<name>`), in the report's order."""
     sections = [
-        Section.read(folder / "analysis" / name / sections_.FILE, _section_command(name))
+        Section.read(folder / "analysis" / name / sections_.FILE, commands.section(name))
         for name in names
     ]
     return tuple(sorted(sections, key=lambda section: section.order))
 
 
-def _section_command(name: str) -> str:
-    return f"{STAGE}analysis analysis.section={name}"
-
-
 def _cell(folder: Path, key: CellKey) -> Cell:
-    path, made_by = folder / "cells" / f"{key.name}.json", evaluate_command(key)
+    path, made_by = folder / "cells" / f"{key.name}.json", commands.evaluate(key)
     cell = Cell.read(path, made_by)
     if cell.key != key:  # renamed or copied by hand
         refuse(path, f"describes another cell ({cell.key.name})", made_by)
@@ -164,15 +148,11 @@ def _cell(folder: Path, key: CellKey) -> Cell:
 
 
 def _reconstruction(folder: Path, steps: int) -> Reconstruction:
-    path, made_by = folder / "reconstruct" / f"S{steps}.json", _reconstruct_command(steps)
+    path, made_by = folder / "reconstruct" / f"S{steps}.json", commands.reconstruct(steps)
     column = Reconstruction.read(path, made_by)
     if column.steps != steps:
         refuse(path, f"describes another S ({column.steps})", made_by)
     return column
-
-
-def _reconstruct_command(steps: int) -> str:
-    return f"{STAGE}reconstruct cell.steps={steps}"
 
 
 def _require_one_set_of_weights(results: Results) -> None:
@@ -181,15 +161,15 @@ def _require_one_set_of_weights(results: Results) -> None:
     expected = results.training.sha256.get(kind)
     if expected is None:
         path = results.folder / "train.json"
-        refuse(path, f"no {kind} weights, which sample.weights asks for", f"{STAGE}train")
+        refuse(path, f"no {kind} weights, which sample.weights asks for", commands.TRAIN)
     for key, cell in results.cells.items():
         weights = cell.sampled.weights
         if (weights.kind, weights.sha256) != (kind, expected):
             raise ValueError(
                 f"{results.folder}/cells/{key.name}.json was sampled with other weights "
                 f"({weights.kind} {weights.sha256[:12]}) than sample.weights and train.json say "
-                f"({kind} {expected[:12]}): run `{sample_command(key)}` and "
-                f"`{evaluate_command(key)}` again"
+                f"({kind} {expected[:12]}): run `{commands.sample(key)}` and "
+                f"`{commands.evaluate(key)}` again"
             )
 
 
@@ -201,10 +181,10 @@ def _require_pictures(results: Results) -> None:
 
 def _pictures(results: Results) -> Iterator[tuple[Path, str]]:
     for key in results.cells:
-        yield results.picture(key), evaluate_command(key)
+        yield results.picture(key), commands.evaluate(key)
     for steps in results.reconstructions:
-        yield results.reconstruction_picture(steps), _reconstruct_command(steps)
+        yield results.reconstruction_picture(steps), commands.reconstruct(steps)
     for section in results.sections:
         for figure in section.figures:
             for name in (figure.file, figure.data):
-                yield results.section_folder(section) / name, _section_command(section.name)
+                yield results.section_folder(section) / name, commands.section(section.name)

@@ -6,13 +6,16 @@ import numpy as np
 
 from ddim.config import paths
 from ddim.config.schema import Config
+from ddim.records import commands
 from ddim.records.cell import CellKey, Sampled
 from ddim.runtime import files
 
 
 def record(cfg: Config, folder: Path | None = None) -> Sampled:
     """The record beside the configured cell's images; `folder` as in `load`."""
-    return Sampled.read((folder or paths.samples(cfg)) / paths.SAMPLED, _command(cfg))
+    return Sampled.read(
+        (folder or paths.samples(cfg)) / paths.SAMPLED, commands.sample(CellKey.of(cfg))
+    )
 
 
 def load(cfg: Config, folder: Path | None = None) -> tuple[Sampled, np.ndarray]:
@@ -23,7 +26,8 @@ def load(cfg: Config, folder: Path | None = None) -> tuple[Sampled, np.ndarray]:
     ValueError for images that are not those of the record, or of another cell; both say how to
     sample the cell again.
     """
-    key, command = CellKey.of(cfg), _command(cfg)
+    key = CellKey.of(cfg)
+    command = commands.sample(key)
     folder = folder or paths.samples(cfg)
     sampled, path = record(cfg, folder), folder / paths.SAMPLES
     if not path.is_file():
@@ -39,8 +43,3 @@ def load(cfg: Config, folder: Path | None = None) -> tuple[Sampled, np.ndarray]:
         holds = f"{images.dtype} {list(images.shape)}, not uint8 {list(accepts)}"
         raise ValueError(f"{path} holds {holds}: run `{command}`")
     return sampled, images
-
-
-def _command(cfg: Config) -> str:
-    """What samples the configured cell."""
-    return f"python -m ddim.stages.sample {CellKey.of(cfg).overrides}"

@@ -1,6 +1,5 @@
 """The weights of the one network, how they were trained or where they were imported from."""
 
-from statistics import fmean
 from typing import ClassVar
 
 from ddim.records.base import Count, NotNegative, Part, Record, Sha256
@@ -15,7 +14,7 @@ class Recipe(Part, frozen=True):
     ema_decay: NotNegative
     flip: bool
     precision: str
-    lr_decay: str = "none"
+    lr_decay: str = "none"  # what every training had before there was a choice
 
 
 class Training(Record, frozen=True):
@@ -29,9 +28,3 @@ class Training(Record, frozen=True):
     recipe: Recipe | None  # None: imported
     sha256: dict[str, Sha256]  # of the weights, by kind: ema, raw; only one kind is ever imported
     loss: tuple[tuple[int, float], ...]  # (step, training loss)
-
-    @property
-    def last_loss(self) -> float | None:
-        """Mean of the last tenth of the logged losses: one of them alone is mostly noise."""
-        last = self.loss[-max(1, len(self.loss) // 10) :]
-        return fmean(value for _, value in last) if last else None

@@ -9,16 +9,17 @@ from typing import Any
 
 from ddim.config.checks import is_inception
 from ddim.config.schema import Config
+from ddim.evaluation import inception_file
+from ddim.evaluation.reconstruction import SCALE
 from ddim.records.cell import Cell
 from ddim.records.prepared import PreparedData
-from ddim.records.reconstruction import SCALE, Reconstruction
+from ddim.records.reconstruction import Reconstruction
 from ddim.records.results import Results
 from ddim.records.training import Recipe
 from ddim.report import paper
 from ddim.report.numbers import count
 from ddim.report.protocol import trajectory
-
-INCEPTION = "6726825d"  # torch-fidelity's file of TensorFlow's weights: its sha256 begins so
+from ddim.schedule import HAT
 
 
 def protocol_mismatches(results: Results) -> list[str]:
@@ -49,7 +50,7 @@ def of_experiment(results: Results) -> list[str]:
     mismatches = _of_data(results.cfg, reference.data, paper.FID)
     if not is_inception(reference.features.name):
         mismatches.append("the features are not Inception's")
-    elif not reference.features.sha256.startswith(INCEPTION):
+    elif not reference.features.sha256.startswith(inception_file.SHA256):
         mismatches.append("Inception's weights are not the published ones")
     if reference.split != "train" or reference.n != reference.data.train_n:
         mismatches.append(
@@ -126,9 +127,9 @@ def of_cell(results: Results, cell: Cell) -> list[str]:
     if ours != spacing:
         mismatches.append(f"the trajectory is {ours}, not {spacing}")
     mismatches += _of_weights(sampled.weights.kind)
-    if sampled.clip_x0 and cell.key.eta != "hat":
+    if sampled.clip_x0 and cell.key.eta != HAT:
         mismatches.append("x0_hat is clipped in an eta row")
-    if not sampled.clip_x0 and cell.key.eta == "hat":
+    if not sampled.clip_x0 and cell.key.eta == HAT:
         mismatches.append("x0_hat is not clipped in the sigma-hat row")
     return mismatches
 

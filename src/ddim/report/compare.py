@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ddim.evaluation.aggregate import FID, Column, overlap, table
 from ddim.records import results as records
-from ddim.records.aggregate import FID, Column, overlap, table
 from ddim.records.cell import Interval
 from ddim.records.reference import Reference
 from ddim.report import build, numbers

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ddim.records.aggregate import (
+from ddim.evaluation.aggregate import (
     FID,
     KID,
     PRECISION,

@@ -77,7 +77,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Series:
-    """One curve of a plot with its intervals; `key` chooses colour and marker."""
+    """One curve of a plot with its intervals.
+
+    `key` names its line on the page; its place among the plot's curves chooses colour and marker.
+    """
 
     key: str
     label: str

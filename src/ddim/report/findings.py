@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
-from ddim.records.aggregate import FID, Column, Estimate, best, table
+from ddim.evaluation.aggregate import FID, Column, Estimate, at_equal_n, best, table
 from ddim.records.reference import Floor
 from ddim.records.results import Results
 from ddim.report.numbers import count, eta_label, fid, listed, small
+from ddim.schedule import HAT
 
 Values = Mapping[Column, Estimate]
 
@@ -52,7 +53,7 @@ def more_steps(values: Values, steps: list[int], etas: list[str]) -> str:
     """Whether eta = 0 gets better as S grows (Table 1, first row)."""
     if "0.0" not in etas or len(steps) < 2:
         return ""
-    row = {s: values[s, "0.0"] for s in sorted(steps)}
+    row = at_equal_n({s: values[s, "0.0"] for s in sorted(steps)})
     rises = [(a, b) for a, b in pairwise(row) if row[b].mean >= row[a].mean]
     if not rises:
         return _falls(row)
@@ -79,11 +80,11 @@ def _falls(row: Mapping[int, Estimate]) -> str:
 
 def sigma_hat(values: Values, steps: list[int], etas: list[str]) -> str:
     """Whether sigma-hat is the worst row by far at the smallest S."""
-    others = [eta for eta in etas if eta != "hat"]
-    if "hat" not in etas or not others:
+    others = [eta for eta in etas if eta != HAT]
+    if HAT not in etas or not others:
         return ""
     s = min(steps)
-    hat = values[s, "hat"]
+    hat = values[s, HAT]
     rival = max(others, key=lambda eta: values[s, eta].mean)
     worst = values[s, rival]
     numbers = f"FID {fid(hat.mean)} against {fid(worst.mean)} of {eta_label(rival)}"
@@ -116,8 +117,9 @@ def reconstruction(errors: Mapping[int, float]) -> str:
 
 def floor(values: Values, real: Floor) -> str:
     """How far the best cell is from what real images score."""
-    s, eta = min(values, key=lambda column: values[column].mean)
-    mean = values[s, eta].mean
+    same = at_equal_n(values)
+    s, eta = min(same, key=lambda column: same[column].mean)
+    mean = same[s, eta].mean
     relation = "above" if mean > real.measured.fid else "not above"
     return (
         f"The best cell (S = {s}, {eta_label(eta)}: FID {fid(mean)}) is {relation} the floor: "

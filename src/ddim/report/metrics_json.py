@@ -1,9 +1,11 @@
 """Results -> metrics.json, nested so that DVC's columns read S10.eta0.0.fid; means over seeds."""
 
+from statistics import fmean
 from typing import Any
 
-from ddim.records.aggregate import MEASURES, table
+from ddim.evaluation.aggregate import MEASURES, table
 from ddim.records.results import Results
+from ddim.records.training import Training
 
 
 def metrics(results: Results) -> dict[str, Any]:
@@ -20,7 +22,13 @@ def metrics(results: Results) -> dict[str, Any]:
         "precision": floor.precision,
         "recall": floor.recall,
     }
-    numbers["train"] = {"loss": results.training.last_loss}
+    numbers["train"] = {"loss": last_loss(results.training)}
     if results.sections:
         numbers["analysis"] = {section.name: section.numbers for section in results.sections}
     return numbers
+
+
+def last_loss(training: Training) -> float | None:
+    """Mean of the last tenth of the logged losses: one of them alone is mostly noise."""
+    last = training.loss[-max(1, len(training.loss) // 10) :]
+    return fmean(value for _, value in last) if last else None

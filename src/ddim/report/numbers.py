@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from math import floor, log10
 
-from ddim.records.aggregate import FID, KID, PRECISION, RECALL, SCORE, Measure
+from ddim.evaluation.aggregate import FID, KID, PRECISION, RECALL, SCORE, Measure
+from ddim.schedule import HAT
 
 ETA_HAT = "σ̂"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -71,7 +72,7 @@ def signed(x: float, text: str) -> str:
 
 def eta_label(eta: str) -> str:
     """'0.2' -> 'η = 0.2', 'hat' -> 'σ̂'."""
-    return ETA_HAT if eta == "hat" else f"η = {eta}"
+    return ETA_HAT if eta == HAT else f"η = {eta}"
 
 
 def listed(items: Sequence[str]) -> str:

@@ -91,7 +91,8 @@ STEPS = {"cifar10": 800_000, "lsun_bedroom": 2_400_000, "lsun_church": 1_200_000
 
 def _recipe(batch_size: int, lr: float, flip: bool) -> dict[str, Any]:
     """What moves the weights beside their number of steps, by the names in train.json."""
-    return {"batch_size": batch_size, "lr": lr, "flip": flip, "ema_decay": 0.9999}
+    rest = {"ema_decay": 0.9999, "lr_decay": "none"}
+    return {"batch_size": batch_size, "lr": lr, "flip": flip, **rest}
 
 
 # How the network was trained: DDPM's App. B; CelebA as in the public code of DDIM.

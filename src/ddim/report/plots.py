@@ -1,6 +1,6 @@
 """Results -> the curves of the report: FID, reconstruction error, training loss."""
 
-from ddim.records.aggregate import FID, table
+from ddim.evaluation.aggregate import FID, at_equal_n, table
 from ddim.records.results import Results
 from ddim.report import numbers
 from ddim.report.document import Plot, Series
@@ -25,24 +25,33 @@ def fid(results: Results) -> Plot:
         alt=f"FID against the number of steps on logarithmic axes. {ends}.",
         columns=("S", "eta", "fid", "low", "high", "n"),
         data=tuple(data),
-        caption="Bars: 95 % intervals. Dotted: the floor, real against held-out real images.",
+        caption="Bars: 95 % intervals. Dotted: the floor, real against held-out real images."
+        f"{_at_equal_n(results)}",
         x_ticks=tuple(map(float, sorted(results.steps))),
         level=Series("floor", "floor", (), (floor.fid,), (low,), (high,)),
     )
 
 
+def _at_equal_n(results: Results) -> str:
+    """What is to be said where not all cells have as many images."""
+    counts = {cell.measured.n_generated for cell in results.cells.values()}
+    if len(counts) == 1:
+        return ""
+    return f" FID depends on n: all are of each cell's first {numbers.count(min(counts))} images."
+
+
 def _fid_curves(results: Results) -> tuple[list[Series], list[tuple[object, ...]]]:
     """A curve per eta, and the rows of the CSV."""
-    values = table(results.cells, results.cfg, FID)
+    values = at_equal_n(table(results.cells, results.cfg, FID))
     series: list[Series] = []
     data: list[tuple[object, ...]] = []
     for eta in results.etas:
         points = []
         for s in sorted(results.steps):
-            estimate, n = values[s, eta], results.first_seed(s, eta).measured.n_generated
+            estimate = values[s, eta]
             assert estimate.interval is not None
             points.append((float(s), estimate.mean, *estimate.interval))
-            data.append((s, eta, estimate.mean, *estimate.interval, n))
+            data.append((s, eta, estimate.mean, *estimate.interval, estimate.n))
         x, y, low, high = zip(*points, strict=True)
         series.append(Series(eta, numbers.eta_label(eta), x, y, low, high))
     return series, data

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from ddim.records.aggregate import Column
+from ddim.evaluation.aggregate import Column
 from ddim.records.cell import Cell, Trajectory, Weights
 from ddim.records.results import Results
 from ddim.report.numbers import count, eta_label, listed

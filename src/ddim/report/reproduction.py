@@ -4,7 +4,8 @@ import shlex
 
 from omegaconf import OmegaConf
 
-from ddim.records.results import STAGE, Results
+from ddim.records import commands
+from ddim.records.results import Results
 from ddim.report import protocol
 from ddim.report.document import Block, Bullets, Code, Part
 
@@ -51,28 +52,18 @@ def _preparation(results: Results) -> str:
 
 def _commands(results: Results) -> str:
     """What to type, in the project's root: everything at once, or stage by stage."""
-    grid = (
-        f"-m cell.steps={_joined(results.steps)} cell.eta={_joined(results.etas)} "
-        f"cell.seed={_joined(results.seeds)}"
-    )
+    stages = ["data", "features", "train", "reference", "sample", "evaluate", "reconstruct"]
+    stages += [*(["analysis"] if results.sections else []), "report"]
     lines = [
         "export PYTHONPATH=src",
         *_compose(results),
         "dvc repro",
         "",
         "# the same, stage by stage; params.yaml holds the configuration below",
-        *(f"{STAGE}{name} -cn stage" for name in ("data", "features", "train", "reference")),
-        *(f"{STAGE}{name} -cn stage {grid}" for name in ("sample", "evaluate")),
-        f"{STAGE}reconstruct -cn stage -m cell.steps={_joined(list(results.reconstructions))}",
-        *([f"{STAGE}analysis -cn stage"] if results.sections else []),
-        f"{STAGE}report -cn stage",
+        *map(commands.stage, stages),
         "python -m ddim.track",
     ]
     return "\n".join(lines)
-
-
-def _joined(values: list[int] | list[str]) -> str:
-    return ",".join(map(str, values))
 
 
 def _compose(results: Results) -> list[str]:

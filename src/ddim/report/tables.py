@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ddim.records.aggregate import (
+from ddim.evaluation.aggregate import (
     FID,
     PRECISION,
     RECALL,

@@ -14,7 +14,7 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
     Where another process holds it, one line says that this one waits for `what`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)  # no soft lock: it would outlive a killed process
+    lock = FileLock(path, fallback_to_soft=False)  # a soft one would outlive a killed process
     try:
         lock.acquire(blocking=False)
     except Timeout:

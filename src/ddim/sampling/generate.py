@@ -8,6 +8,7 @@ import torch
 from ddim.images import to_uint8
 from ddim.noise import Noise
 from ddim.runtime.progress import Advance, silent
+from ddim.sampling.parallel import map_batches
 from ddim.sampling.samplers import Sampler
 
 
@@ -26,10 +27,13 @@ def generate(  # noqa: PLR0913
     shape is one image's (C, H, W). `advance` is told the images done, fractions included. Raises
     ValueError if the sampler returns NaN.
     """
-    for first in range(0, len(indices), batch_size):
-        batch = indices[first : first + batch_size]
+
+    def sampled(batch: Sequence[int], advance: Advance) -> np.ndarray:
         noise = Noise(seed, batch, shape, device)
         for state in sampler(noise.draw(), noise):
             advance(len(batch) / sampler.nfe)
             x_0 = state
-        yield to_uint8(x_0).cpu().numpy()
+        return to_uint8(x_0).cpu().numpy()
+
+    batches = [indices[i : i + batch_size] for i in range(0, len(indices), batch_size)]
+    yield from map_batches(sampled, batches, device, advance)

@@ -36,6 +36,9 @@ class EpsModel(nn.Module):
         self.to(device)
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = self._autocast is not None
+        elif device.type == "cpu" and self._autocast is not None:
+            # In bfloat16 all but the convolutions is slow in channels_last, 1.6 times as a whole.
+            self.network.to(memory_format=torch.contiguous_format)
         if self._compiled and not self._is_compiled:  # once, however many cells it samples
             self.network.compile()
             self._is_compiled = True

@@ -1,6 +1,6 @@
 """Table 2's round trip: images encoded with S steps of eta = 0, decoded with the same S."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -9,12 +9,15 @@ from torch import Tensor
 from ddim import schedule, weights
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.images import squared_errors, to_float, to_uint8
+from ddim.images import to_float
 from ddim.runtime.device import torch_device
-from ddim.runtime.progress import track
+from ddim.runtime.progress import Advance, track
 from ddim.sampler import encode, sample
 from ddim.sampling.network import EpsModel
+from ddim.sampling.parallel import map_batches
 
+SPLIT = "test"  # the images that are encoded
+NUM_SHOWN = 8  # images of the picture: originals above, decoded below
 PRECISION = "32-true"  # whatever the samplers use: rounding would drown the error at large S
 
 
@@ -26,26 +29,31 @@ def load_network(cfg: Config) -> EpsModel:
 
 
 def round_trip(
-    cfg: Config, model: EpsModel, tau: Sequence[int], images: np.ndarray, num_kept: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Encode and decode uint8 images [N,C,H,W]; one batch of them is in memory at a time.
+    cfg: Config, model: EpsModel, tau: Sequence[int], images: np.ndarray
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Encode and decode uint8 images [N,C,H,W], reconstruct.batch_size of them at a time.
 
-    Returns (squared error of each image [N], the first num_kept images decoded, uint8 [n,C,H,W]).
+    Yields (x_0, decoded) of each batch, float32 [n,C,H,W] on [-1, 1], on the CPU.
     """
     device = torch_device(cfg.trainer.accelerator)
     alpha_bar = schedule.alpha_bar(**vars(cfg.diffusion))
     size = cfg.reconstruct.batch_size
-    squared, kept = [], []
-    with track(2 * len(tau) * len(images), f"reconstruct S{len(tau)}") as advance:
 
+    def encoded_and_decoded(batch: np.ndarray, advance: Advance) -> tuple[Tensor, Tensor]:
         def eps_model(x: Tensor, t: Tensor) -> Tensor:
             advance(len(x))
             return model(x, t)
 
-        for first in range(0, len(images), size):
-            x_0 = to_float(torch.from_numpy(np.array(images[first : first + size])))
-            x_T = encode(eps_model, x_0.to(device), alpha_bar, tau)
-            decoded = sample(eps_model, x_T, alpha_bar, tau).cpu()
-            squared.append(squared_errors(x_0, decoded))
-            kept.append(to_uint8(decoded[: max(num_kept - first, 0)]).numpy())
-    return np.concatenate(squared), np.concatenate(kept)
+        x_0 = to_float(torch.from_numpy(np.array(batch)))
+        x_T = encode(eps_model, x_0.to(device), alpha_bar, tau)
+        return x_0, sample(eps_model, x_T, alpha_bar, tau).cpu()
+
+    batches = [images[first : first + size] for first in range(0, len(images), size)]
+    with track(2 * len(tau) * len(images), f"reconstruct S{len(tau)}") as advance:
+        yield from map_batches(encoded_and_decoded, batches, device, advance)
+
+
+def num_redrawn(cfg: Config) -> int:
+    """Images in the batches of the first NUM_SHOWN: alone these would differ in the last bits."""
+    size = cfg.reconstruct.batch_size
+    return -(-NUM_SHOWN // size) * size

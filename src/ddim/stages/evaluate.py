@@ -80,7 +80,7 @@ def _measure(cfg: Config, sampled: Sampled, fingerprint: str, evaluator: "CellEv
     path, name = paths.cell_record(cfg), sampled.cell.name
     images = np.load(paths.samples_file(cfg), mmap_mode="r")
     with track(len(images), name) as advance:
-        measured = evaluator.measure(images, advance)
+        measured = evaluator.measure(images, advance, counts=cfg.sample.counts)
     _draw(cfg)
     Cell(sampled=sampled, measured=measured, fingerprint=fingerprint).write(path)
     print(f"{name}: FID {measured.fid:.2f}, KID {measured.kid:.4f}")
@@ -91,8 +91,7 @@ def _draw(cfg: Config) -> None:
     from ddim.plotting.grids import cell_picture, save_png
 
     images = np.load(paths.samples_file(cfg), mmap_mode="r")
-    picture = cell_picture(images, cfg.data.enlargement)
-    save_png(paths.cell_record(cfg).with_suffix(".png"), picture)
+    save_png(paths.cell_record(cfg).with_suffix(".png"), cell_picture(images))
 
 
 if __name__ == "__main__":

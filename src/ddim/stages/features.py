@@ -1,11 +1,14 @@
 """Stage `features`: the feature space of FID, KID, precision and recall, in `out/<name>/features`.
 
 A classifier is trained here on the training split's labels; Inception is only checked and named.
+`out/<name>/features.ok` says that it is there: `train`, whose previews it only measures, depends on
+that and never on the classifier.
 """
 
 from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.runtime.cli import stage
+from ddim.runtime.files import write_text
 
 
 def run(cfg: Config) -> None:
@@ -18,6 +21,7 @@ def run(cfg: Config) -> None:
     space = prepare(cfg.features, data, folder, seed=cfg.seed, device=device)
     accuracy = space.test_accuracy
     suffix = "" if accuracy is None else f", {accuracy:.1%} right on the held-out images"
+    write_text(paths.features_ok(cfg), paths.OK)
     print(space.description + suffix)
 
 

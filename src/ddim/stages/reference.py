@@ -6,18 +6,15 @@ same number of images: no sampler can be expected to fall below it.
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import prepared
-from ddim.records.features import FeatureSpace
+from ddim.records import features, prepared
 from ddim.records.reference import Reference
 from ddim.runtime.cli import stage
-
-SPLIT = "train"
 
 
 def run(cfg: Config) -> None:
     """Extract both splits' features, keep the reference's, and record the floors."""
-    from ddim.evaluation.features import MADE_BY, RECORD_FILE, load_extractor
-    from ddim.evaluation.floor import write_reference
+    from ddim.evaluation.features import load_extractor
+    from ddim.evaluation.floor import SPLIT, write_reference
     from ddim.runtime.device import torch_device
 
     device = torch_device(cfg.trainer.accelerator)
@@ -27,7 +24,7 @@ def run(cfg: Config) -> None:
     data = prepared.read(paths.data(cfg))
     Reference(
         data=data,
-        features=FeatureSpace.read(paths.features(cfg) / RECORD_FILE, MADE_BY),
+        features=features.read(paths.features(cfg)),
         split=SPLIT,
         n=len(train),
         sha256=data.train_sha256,

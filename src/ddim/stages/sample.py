@@ -1,13 +1,18 @@
 """Stage `sample`: the images of every cell of the grid, each as samples.npy in a folder of its own.
 
-A cell that is there with the same fingerprint is kept; what left the grid is moved to
-`out/<name>/extra`. With cell.* on the command line, in a multirun, or with a scheduler of
-diffusers, that cell alone is sampled; one outside the grid lies in `extra`, where no stage of the
-pipeline looks.
+`out/<name>/samples` holds the cells of the grid and nothing else. A cell that is there with the
+same fingerprint is kept; one that left the grid is moved to `out/<name>/extra`, and back when it
+joins it again: nothing is sampled twice. With cell.* on the command line, in a multirun, or with a
+scheduler of diffusers, that cell alone is sampled; one outside the grid lies in `extra`, where no
+stage of the pipeline looks.
+
+Of several processes the first alone moves and writes; the others see a cell in either place.
 """
 
+import shutil
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddim.config import paths
@@ -19,21 +24,25 @@ if TYPE_CHECKING:
     from ddim.sampling.cell import CellPlan
     from ddim.sampling.network import EpsModel
 
+_TIMING = "timing.json"  # of a cell outside the grid, in its own folder
+
 
 def run(cfg: Config) -> None:
     """Sample what is missing, or was sampled of something else."""
-    from ddim.sampling import cell, grid
+    from ddim.sampling import cell
 
-    weights, network = cell.weights_in_use(cfg), Network(cfg)
+    weights, network, first = cell.weights_in_use(cfg), Network(cfg), _is_first_process(cfg)
     by_hand = selects("cell") or cfg.sampler.scheduler is not None
-    for each in [cfg] if by_hand else grid.settle(cfg, weights):
+    if first and not by_hand:
+        move_out(cfg)
+    for each in [cfg] if by_hand else cfg.cells():
         plan = cell.plan(each, weights)
         with _lock(each, plan):
-            if cell.is_sampled(each, plan):
+            if is_there(each, plan, move=first):
                 print(f"{plan.name}: already there")
             else:
                 _sample(each, plan, network.model)
-    if by_hand and _is_first_process(cfg):
+    if by_hand and first:
         _preview(cfg)
 
 
@@ -49,6 +58,49 @@ class Network:
         from ddim.sampling.cell import load_network
 
         return load_network(self._cfg)
+
+
+def move_out(cfg: Config) -> None:
+    """Move what is no cell of the grid from `samples` to `extra`."""
+    grid = {paths.configured_cell(cell) for cell in cfg.cells()}
+    for folder in paths.all_samples(cfg).glob("*"):
+        if folder.name not in grid:
+            place = paths.extra(cfg) / folder.name
+            _move(folder, place)
+            _move_file(paths.timing(cfg, folder.name), place / _TIMING)
+
+
+def is_there(cfg: Config, plan: "CellPlan", *, move: bool) -> bool:
+    """Whether the configured cell's images are there, of exactly this plan.
+
+    They may lie in `extra` although the cell is one of the grid by now: `move` them where it is.
+    """
+    from ddim.sampling.cell import is_sampled
+
+    place, outside = paths.samples(cfg), paths.extra(cfg) / plan.name
+    # `extra` first: what another process moves meanwhile is still found.
+    waits_outside = place != outside and is_sampled(cfg, plan, outside)
+    if is_sampled(cfg, plan):
+        return True
+    if waits_outside and move:
+        _move_file(outside / _TIMING, paths.cell_timing(cfg))
+        for suffix in (".json", ".png"):  # its measurement: the grid's lie in reports/
+            (outside / f"{plan.name}{suffix}").unlink(missing_ok=True)
+        _move(outside, place)
+    return waits_outside
+
+
+def _move(folder: Path, place: Path) -> None:
+    if place.exists():
+        shutil.rmtree(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    folder.replace(place)
+
+
+def _move_file(path: Path, place: Path) -> None:
+    if path.is_file():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(place)
 
 
 def _lock(cfg: Config, plan: "CellPlan") -> AbstractContextManager[None]:
@@ -82,7 +134,7 @@ def _preview(cfg: Config) -> None:
     """A picture for whoever samples by hand; the report's are drawn when the cell is measured."""
     from ddim.tracking.preview import save_preview
 
-    save_preview(paths.samples_file(cfg), paths.preview(cfg), scale=cfg.data.enlargement)
+    save_preview(paths.samples_file(cfg), paths.preview(cfg))
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddim.config import params, paths
 from ddim.config.schema import Config, WandbMode, as_dict
-from ddim.records import results
+from ddim.records import commands, results
 from ddim.records.cell import Cell
 from ddim.records.results import Results
 from ddim.records.section import Section
 from ddim.records.timing import Timing
-from ddim.report import metrics_json
+from ddim.report import metrics_json, tables
 from ddim.runtime import files
 from ddim.runtime.errors import one_line
 from ddim.tracking import run as wandb_setup
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import wandb
 
 CHART = "charts/"  # the curves' keys start so
-REPORT = "run `python -m ddim.stages.report` first"
+REPORT = f"run `{commands.REPORT}` first"
 
 
 class Curve(NamedTuple):
@@ -185,25 +185,8 @@ def _table(read: Results) -> Any:
 
 def _row(cell: Cell, timing: Timing) -> dict[str, Any]:
     """A cell's numbers by the names of their columns; None where not measured."""
-    key, measured = cell.key, cell.measured
-    return {
-        "S": key.steps,
-        "eta": key.eta,
-        "seed": key.seed,
-        "FID": measured.fid,
-        "FID low": measured.fid_interval[0],
-        "FID high": measured.fid_interval[1],
-        "KID": measured.kid,
-        "KID low": measured.kid_interval[0],
-        "KID high": measured.kid_interval[1],
-        "precision": measured.precision,
-        "recall": measured.recall,
-        "inception score": measured.inception_score,
-        "images": measured.n_generated,
-        "network evaluations": cell.sampled.nfe,
-        "seconds": timing.seconds,
-        "seconds per image": timing.seconds_per_image,
-    }
+    times = {"seconds": timing.seconds, "seconds per image": timing.seconds_per_image}
+    return dict(zip(tables.CELL, tables.cell_row(cell), strict=True)) | times
 
 
 def _chart(folder: Path, name: str, curve: Curve) -> Any:

@@ -1,7 +1,7 @@
 """The resume point: one file from which a killed training goes on bit for bit.
 
-It lies in a git-ignored folder named by ddim.records.fingerprints.training_key, outside DVC's
-outputs (which DVC deletes before a stage runs). It holds tensors and plain containers only.
+It lies in a git-ignored folder named by ddim.records.fingerprints.training, outside DVC's outputs
+(which DVC deletes before a stage runs). It holds tensors and plain containers only.
 """
 
 import os

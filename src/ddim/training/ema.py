@@ -7,14 +7,15 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import WeightAveraging
 from typing_extensions import override
 
+from ddim.objective import ema_decay
+
 
 class EMA(WeightAveraging):
     """The exponential moving average of the weights, from the initial ones on.
 
-    After step n it moves by 1 - min(decay, (1 + n) / (10 + n)) towards the new weights (the ramp
-    of TensorFlow's moving average: a constant 0.9999 would still hold the initial weights after
-    thousands of steps). Lightning keeps the average in the checkpoint and swaps it in for
-    validation; the module itself keeps its raw weights at the end.
+    After step n it keeps ddim.objective.ema_decay of itself and takes the rest of the new weights.
+    Lightning keeps the average in the checkpoint and swaps it in for validation; the module itself
+    keeps its raw weights at the end.
     """
 
     def __init__(self, decay: float) -> None:
@@ -45,8 +46,7 @@ class EMA(WeightAveraging):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         n = trainer.global_step
-        decay = min(self._decay, (1 + n) / (10 + n))
-        torch._foreach_lerp_(self._averages, self._currents, 1 - decay)
+        torch._foreach_lerp_(self._averages, self._currents, 1 - ema_decay(n, self._decay))
         self._latest_update_step = n
 
     @override

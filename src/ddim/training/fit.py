@@ -102,6 +102,7 @@ def fit(
         warmup=train.warmup,
         decay_to=train.steps if train.lr_decay == "cosine" else None,
         flip=setup.flip,
+        microbatches=train.microbatches,
         seed=setup.seed,
     )
     done = _resume_step(module, setup)

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from ddim import objective
 from ddim.images import to_float
+from ddim.training.microbatches import Microbatches
 from ddim.training.seeds import validation_seed
 
 
@@ -23,6 +24,7 @@ class DiffusionModule(LightningModule):
         lr: Adam's step size after `warmup` steps of linear rise.
         decay_to: the step at which half a period of a cosine brings it down to 0; None: never.
         flip: mirror half of the training images.
+        microbatches: parts of a batch that a CPU computes side by side.
         seed: of t and eps in validation; those of a training step come from torch's generators,
             which ddim.training.callbacks.StepSeed seeds.
     """
@@ -36,6 +38,7 @@ class DiffusionModule(LightningModule):
         warmup: int,
         decay_to: int | None = None,
         flip: bool,
+        microbatches: int = 1,
         seed: int,
     ) -> None:
         super().__init__()
@@ -43,7 +46,7 @@ class DiffusionModule(LightningModule):
         self.alpha_bar = alpha_bar  # stays on the CPU: not every device has float64
         self.grad_norm = torch.tensor(0.0)  # of the last step, before clipping; on the device
         self._lr, self._warmup, self._decay_to = lr, warmup, decay_to
-        self._flip, self._seed = flip, seed
+        self._flip, self._microbatches, self._seed = flip, microbatches, seed
 
     @override
     def training_step(self, images: Tensor, batch_idx: int) -> Tensor:
@@ -54,7 +57,10 @@ class DiffusionModule(LightningModule):
             x0 = objective.hflip(x0, torch.rand(n, device=device) < 0.5)
         t = torch.randint(1, len(self.alpha_bar), (n,))
         eps = torch.randn_like(x0)
-        return objective.loss(self.network, x0, t, eps, self.alpha_bar)
+        network: objective.EpsModel = self.network
+        if self._microbatches > 1 and device.type == "cpu":
+            network = Microbatches(self.network, self._microbatches)
+        return objective.loss(network, x0, t, eps, self.alpha_bar)
 
     @override
     def validation_step(self, images: Tensor, batch_idx: int) -> None:
@@ -94,8 +100,5 @@ class DiffusionModule(LightningModule):
         return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def lr_factor(self, step: int) -> float:
-        """What the step size of step + 1 is multiplied by: the linear rise, then the cosine."""
-        rise = min(1.0, (step + 1) / max(self._warmup, 1))
-        if self._decay_to is None:
-            return rise
-        return rise * (1 + math.cos(math.pi * min(step / self._decay_to, 1.0))) / 2
+        """What the step size of step + 1 is multiplied by."""
+        return objective.lr_factor(step, warmup=self._warmup, decay_to=self._decay_to)

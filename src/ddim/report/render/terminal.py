@@ -1,6 +1,6 @@
 """The last thing a user sees of a run: Table 1 and the findings, on the terminal."""
 
-from ddim.records.aggregate import FID
+from ddim.evaluation.aggregate import FID
 from ddim.records.results import Results
 from ddim.report import findings, tables
 

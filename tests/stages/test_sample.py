@@ -1,22 +1,22 @@
 """The grid on disk: what leaves it is kept apart, what joins it is not sampled again."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pytest
-from test_cell import cfg as cfg
-from test_cell import planned, sample
+from helpers.cells import cfg as cfg
+from helpers.cells import planned, sample
 
 from ddim.config import paths, schema
-from ddim.records import samples
 from ddim.records.timing import Timing
-from ddim.sampling import cell, grid
+from ddim.sampling import cell
+from ddim.stages.sample import is_there, move_out
 
 
 def settled(cfg: schema.Config) -> set[str]:
-    """The names of the cells in `samples` after the grid was settled."""
-    grid.settle(cfg, cell.weights_in_use(cfg))
+    """The names of the cells in `samples` after the stage has looked for all of the grid's."""
+    move_out(cfg)
+    for each in cfg.cells():
+        is_there(each, planned(each), move=True)
     return {path.name for path in paths.all_samples(cfg).glob("*")}
 
 
@@ -67,40 +67,23 @@ def test_a_folder_of_another_name_is_moved_out(cfg: schema.Config) -> None:
     assert (paths.extra(cfg) / stray.name).is_dir()
 
 
-@pytest.mark.parametrize("damage", ["flipped", "truncated", "gone", "record"])
-def test_damaged_images_are_named_and_count_as_absent(
-    cfg: schema.Config, damage: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    plan, path = sample(cfg), paths.samples_file(cfg)
-    capsys.readouterr()
-    content = bytearray(path.read_bytes())
-    if damage == "flipped":
-        content[-1] ^= 1
-        path.write_bytes(content)
-    elif damage == "truncated":
-        path.write_bytes(content[:-5])
-    elif damage == "gone":
-        path.unlink()
-    elif damage == "record":
-        paths.sampled_record(cfg).write_text("[1, 2")
-    assert not cell.is_sampled(cfg, plan)
-    told = capsys.readouterr().out
-    assert told.count("\n") == 1
-    assert str(paths.samples(cfg)) in told
-    assert "python -m ddim.stages.sample cell.steps=2" in told
+def test_other_processes_see_a_cell_in_either_place_and_move_nothing(cfg: schema.Config) -> None:
+    """The first of them may have moved it already, or not yet."""
+    outside = replace(cfg, sweep=replace(cfg.sweep, steps=[4]))
+    sampled_with_timing(outside)
+    folder, plan = paths.samples(outside), planned(cfg)
+    for _ in range(2):
+        assert is_there(cfg, plan, move=False)
+        assert folder.is_dir()
+    assert is_there(cfg, plan, move=True)
+    assert not folder.exists()
+    assert is_there(cfg, plan, move=False)
 
 
-def test_images_of_another_cell_are_not_measured_as_this_one(cfg: schema.Config) -> None:
-    other = replace(cfg, cell=replace(cfg.cell, steps=4))
-    plan = sample(cfg)
-    sample(other)
-    for name in (paths.SAMPLES, paths.SAMPLED):
-        (paths.samples(other) / name).replace(paths.samples(cfg) / name)
-    assert not cell.is_sampled(cfg, plan)
-    with pytest.raises(ValueError, match=r"holds S4_eta0\.0_seed0, not S2"):
-        samples.load(cfg)
-
-
-def test_the_place_of_a_cell(cfg: schema.Config) -> None:
-    assert paths.extra(cfg) == Path("out/digits/extra")
-    assert paths.cell_lock(cfg).name == "digits-S2_eta0.0_seed0.lock"
+def test_images_of_another_plan_give_way_to_those_that_wait_outside(cfg: schema.Config) -> None:
+    outside = replace(cfg, sweep=replace(cfg.sweep, steps=[4]))
+    images = sampled_with_timing(outside)
+    more = replace(cfg, sample=replace(cfg.sample, num_images=7))
+    sample(more)
+    assert is_there(cfg, planned(cfg), move=True)
+    assert np.array_equal(np.load(paths.samples_file(cfg)), images)

@@ -4,14 +4,14 @@ The one aggregation: tables, figures, findings, the analysis, comparisons and W&
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import fmean, stdev
 from typing import TypeVar
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records.cell import Cell, CellKey, Interval
+from ddim.records.cell import Cell, CellKey, Interval, Measured, Subset
 
 K = TypeVar("K", bound=Hashable)
 Column = tuple[int, str]  # (S, eta): a place in Table 1
@@ -42,12 +42,26 @@ class Estimate:
     mean: float
     interval: Interval | None
     std: float | None  # None where there is one seed
+    n: int = 0  # images of each seed
+    subsets: Mapping[int, "Estimate"] = field(default_factory=dict)  # of the first n' < n images
+
+    def at(self, n: int) -> "Estimate":
+        """The estimate of the first n images: FID falls with n, whatever the images are.
+
+        Itself for a number that does not depend on n (one without subsets).
+        """
+        if n == self.n or not (self.subsets or self.interval):
+            return self
+        if n not in self.subsets:
+            accepts = ", ".join(map(str, sorted({self.n, *self.subsets})))
+            raise ValueError(f"there is no FID of n = {n} images of this cell, only of {accepts}")
+        return self.subsets[n]
 
     def overlaps(self, other: "Estimate") -> bool:
-        """Whether the difference to `other` may be chance: the intervals share a point."""
-        if self.interval is None or other.interval is None:
-            return False
-        return overlap(self.interval, other.interval)
+        """Whether the difference to `other`, at equal n, may be chance: the intervals overlap."""
+        n = min(self.n, other.n)
+        one, two = self.at(n).interval, other.at(n).interval
+        return one is not None and two is not None and overlap(one, two)
 
 
 def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
@@ -60,11 +74,32 @@ def estimate(cells: Sequence[Cell], measure: Measure) -> Estimate | None:
     values = [getattr(cell.measured, measure.key) for cell in cells]
     if any(value is None for value in values):
         return None
-    interval = None
-    if measure.has_interval:
-        intervals = [getattr(cell.measured, f"{measure.key}_interval") for cell in cells]
-        interval = (min(low for low, _ in intervals), max(high for _, high in intervals))
-    return Estimate(fmean(values), interval, stdev(values) if len(values) > 1 else None)
+    n = min(cell.measured.n_generated for cell in cells)
+    if not measure.has_interval:
+        return _pooled(n, values, None)
+    numbers = [cell.measured for cell in cells]
+    subsets = {
+        count: _of(count, [_subset(one, count) for one in numbers], measure)
+        for count in sorted({subset.n for one in numbers for subset in one.subsets})
+    }
+    return replace(_of(n, numbers, measure), subsets=subsets)
+
+
+def _subset(measured: Measured, n: int) -> Subset:
+    (found,) = [subset for subset in measured.subsets if subset.n == n]
+    return found
+
+
+def _of(n: int, numbers: Sequence[Measured | Subset], measure: Measure) -> Estimate:
+    values = [getattr(one, measure.key) for one in numbers]
+    return _pooled(n, values, [getattr(one, f"{measure.key}_interval") for one in numbers])
+
+
+def _pooled(n: int, values: Sequence[float], intervals: Sequence[Interval] | None) -> Estimate:
+    union = None
+    if intervals is not None:
+        union = (min(low for low, _ in intervals), max(high for _, high in intervals))
+    return Estimate(fmean(values), union, stdev(values) if len(values) > 1 else None, n)
 
 
 def table(cells: Mapping[CellKey, Cell], cfg: Config, measure: Measure) -> dict[Column, Estimate]:
@@ -78,6 +113,12 @@ def table(cells: Mapping[CellKey, Cell], cfg: Config, measure: Measure) -> dict[
                 return {}
             estimates[steps, eta] = value
     return estimates
+
+
+def at_equal_n(values: Mapping[K, Estimate]) -> dict[K, Estimate]:
+    """The same of as many images everywhere: those of the smallest cell."""
+    n = min((value.n for value in values.values()), default=0)
+    return {key: value.at(n) for key, value in values.items()}
 
 
 @dataclass(frozen=True)
