@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-EpsModel = Callable[[Tensor, Tensor], Tensor]
-
 
 def q_sample(x0: Tensor, a: float | Tensor, eps: Tensor) -> Tensor:
     """Eq. 4: x_t = sqrt(a) x0 + sqrt(1 - a) eps, a draw from q(x_t | x_0) for eps ~ N(0, I).
@@ -29,7 +27,7 @@ def q_sample(x0: Tensor, a: float | Tensor, eps: Tensor) -> Tensor:
 
 
 def loss(
-    eps_model: EpsModel,
+    eps_model: Callable[[Tensor, Tensor], Tensor],
     x0: Tensor,
     t: Tensor,
     eps: Tensor,

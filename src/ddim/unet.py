@@ -60,6 +60,17 @@ class UNet(nn.Module):
             "groups": groups,
         }
         check(self.arguments)
+        self._add_layers()
+        initialise(self)
+        # The convolutions are as fast or faster so, and their inputs follow the weights:
+        # `python -m benchmarks network`.
+        self.to(memory_format=torch.channels_last)
+
+    def _add_layers(self) -> None:
+        """From the first to the last; `arguments` are those of __init__, in its order."""
+        (image_size, in_channels, channels, multipliers, blocks, attention, dropout, groups) = (
+            self.arguments.values()
+        )
         embedding, last = 4 * channels, len(multipliers) - 1
         rest = (embedding, dropout, groups)  # of every block
         down, up = block_widths(channels, multipliers, blocks)
@@ -78,10 +89,6 @@ class UNet(nn.Module):
         width = channels * multipliers[0]
         self.norm_out = nn.GroupNorm(groups, width, eps=EPS)
         self.conv_out = nn.Conv2d(width, in_channels, 3, padding=1)
-        initialise(self)
-        # The convolutions are as fast or faster so, and their inputs follow the weights:
-        # `python -m benchmarks network`.
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x [N,C,H,W] in about [-1, 1], t int64 [N] in 1..T -> eps [N,C,H,W] in x's dtype."""

@@ -144,7 +144,7 @@ def test_one_entry_is_added_to_an_open_mapping_or_removed_from_it() -> None:
 def test_an_old_key_in_params_yaml_names_the_file_and_the_new_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (ROOT / "params.yaml").read_text().replace("num_images: 360", "n: 360", 1)
+    text = (ROOT / "params.yaml").read_text().replace("\nsample:\n  num_images:", "\nsample:\n  n:")
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"^params.yaml: sample.n is called sample.num_images now"):

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 from helpers import report_fixture as fixture
 from helpers import wandb_file
 
@@ -171,7 +172,7 @@ def test_a_missing_file_is_one_line_and_costs_no_earlier_run(cfg: schema.Config,
 def test_misuse_is_one_line(
     cfg: schema.Config, monkeypatch: pytest.MonkeyPatch, main: Any, arguments: Any, message: str
 ) -> None:
-    Path("params.yaml").write_text(json.dumps(schema.as_dict(cfg)))
+    Path("params.yaml").write_text(yaml.safe_dump(schema.as_dict(cfg)))
     monkeypatch.setattr(sys, "argv", ["ddim", *arguments])
     with pytest.raises(SystemExit) as exit_:
         command(main)

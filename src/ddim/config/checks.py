@@ -84,9 +84,6 @@ def check_train(train: "schema.Train") -> None:
         _require(value >= 0, f"train.{name}", "0 or more", value)
     _require(0 <= train.ema_decay < 1, "train.ema_decay", "in [0, 1)", train.ema_decay)
     _require(train.lr_decay in LR_DECAYS, "train.lr_decay", f"one of {LR_DECAYS}", train.lr_decay)
-    ok = train.microbatches >= 1 and train.batch_size % train.microbatches == 0
-    accepts = f"a divisor of train.batch_size {train.batch_size}"
-    _require(ok, "train.microbatches", accepts, train.microbatches)
     ok = train.import_from is not None or train.steps > 0
     _require(ok, "train.steps", "greater than 0 (or set train.import_from)", train.steps)
 

@@ -93,7 +93,6 @@ class Train:
     lr: float = MISSING
     warmup: int = MISSING  # steps of linear warm-up
     lr_decay: str = "none"  # none (DDPM's), or cosine: down to 0 at the last step
-    microbatches: int = 1  # parts of a batch that a CPU computes side by side
     grad_clip: float = MISSING  # on the global norm
     ema_decay: float = MISSING
     log_every: int = MISSING  # steps

@@ -49,7 +49,7 @@ def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = features.mean(0, dtype=np.float64)
     scatter = np.zeros((len(mean), len(mean)), order="F")
     for z in centred_blocks(features, mean):
-        # z' z is added in place, and only its upper half is computed: benchmarks/parts/statistics.py.
+        # z' z is added in place, and only its upper half: `python -m benchmarks statistics`.
         scatter = dsyrk(1.0, z.T, beta=1.0, c=scatter, overwrite_c=True)
     upper = np.triu(scatter) / (len(features) - 1)
     return mean, upper + np.triu(upper, 1).T

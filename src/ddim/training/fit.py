@@ -94,17 +94,7 @@ def fit(
     and (DivergedError) a loss or weights that are not finite. SIGTERM and Ctrl-C end in one line
     and SystemExit with status 143 and 130; steps since the last resume point are lost.
     """
-    train = setup.train
-    module = DiffusionModule(
-        network,
-        setup.alpha_bar,
-        lr=train.lr,
-        warmup=train.warmup,
-        decay_to=train.steps if train.lr_decay == "cosine" else None,
-        flip=setup.flip,
-        microbatches=train.microbatches,
-        seed=setup.seed,
-    )
+    train, module = setup.train, _module(network, setup)
     done = _resume_step(module, setup)
     if done == train.steps:
         where = f"{setup.work} (delete it to train again)"
@@ -115,6 +105,19 @@ def fit(
         images, validated, batch_size=train.batch_size, seed=setup.seed, steps=train.steps
     )
     _fit_from(done, module, data, setup, logger, callbacks)
+
+
+def _module(network: nn.Module, setup: TrainingSetup) -> DiffusionModule:
+    train = setup.train
+    return DiffusionModule(
+        network,
+        setup.alpha_bar,
+        lr=train.lr,
+        warmup=train.warmup,
+        decay_to=train.steps if train.lr_decay == "cosine" else None,
+        flip=setup.flip,
+        seed=setup.seed,
+    )
 
 
 def load_result(work: Path) -> TrainingResult:

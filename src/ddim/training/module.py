@@ -11,7 +11,6 @@ from typing_extensions import override
 
 from ddim import objective
 from ddim.images import to_float
-from ddim.training.microbatches import Microbatches
 from ddim.training.seeds import validation_seed
 
 
@@ -24,7 +23,6 @@ class DiffusionModule(LightningModule):
         lr: Adam's step size after `warmup` steps of linear rise.
         decay_to: the step at which half a period of a cosine brings it down to 0; None: never.
         flip: mirror half of the training images.
-        microbatches: parts of a batch that a CPU computes side by side.
         seed: of t and eps in validation; those of a training step come from torch's generators,
             which ddim.training.callbacks.StepSeed seeds.
     """
@@ -38,7 +36,6 @@ class DiffusionModule(LightningModule):
         warmup: int,
         decay_to: int | None = None,
         flip: bool,
-        microbatches: int = 1,
         seed: int,
     ) -> None:
         super().__init__()
@@ -46,7 +43,7 @@ class DiffusionModule(LightningModule):
         self.alpha_bar = alpha_bar  # stays on the CPU: not every device has float64
         self.grad_norm = torch.tensor(0.0)  # of the last step, before clipping; on the device
         self._lr, self._warmup, self._decay_to = lr, warmup, decay_to
-        self._flip, self._microbatches, self._seed = flip, microbatches, seed
+        self._flip, self._seed = flip, seed
 
     @override
     def training_step(self, images: Tensor, batch_idx: int) -> Tensor:
@@ -57,10 +54,7 @@ class DiffusionModule(LightningModule):
             x0 = objective.hflip(x0, torch.rand(n, device=device) < 0.5)
         t = torch.randint(1, len(self.alpha_bar), (n,))
         eps = torch.randn_like(x0)
-        network: objective.EpsModel = self.network
-        if self._microbatches > 1 and device.type == "cpu":
-            network = Microbatches(self.network, self._microbatches)
-        return objective.loss(network, x0, t, eps, self.alpha_bar)
+        return objective.loss(self.network, x0, t, eps, self.alpha_bar)
 
     @override
     def validation_step(self, images: Tensor, batch_idx: int) -> None:
