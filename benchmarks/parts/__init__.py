@@ -25,7 +25,7 @@ PARTS = {
     "network": Part("size of every network, GFLOP/s reached, memory formats", cuda=True),
     "sampling": Part(
         "the sampler beside bare forward passes, diffusers and plain PyTorch",
-        against=("forwards", "diffusers", "plain"),
+        against=("forwards", "sequential", "diffusers", "plain"),
         cuda=True,
         overrides=True,
     ),

@@ -5,6 +5,7 @@ Contiguous against channels_last memory informs the last line of UNet.__init__.
 
 import copy
 import functools
+import itertools
 
 import torch
 from torch import Tensor, nn
@@ -47,14 +48,18 @@ def formats(name: str, options: Options, findings: Findings) -> None:
     n = max(2, n // 4) if options.quick else n
     x, t = torch.randn(n, *cfg.image_shape, device=device), torch.full((n,), 500, device=device)
     operations = 2 * networks.multiply_adds(cfg.network)[1] * n
-    for step, passes in ((forward, 1), (forward_and_backward, 3)):
+    steps = ((forward, 1), (forward_and_backward, 3))
+    for (step, passes), precision in itertools.product(steps, networks.PRECISIONS):
         models = {
             key: copy.deepcopy(unet).to(device).to(memory_format=layout)
             for key, layout in FORMATS.items()
         }
-        sides = {key: functools.partial(step, model, x, t) for key, model in models.items()}
+        sides = {
+            key: functools.partial(step, model, x, t, networks.autocast(device, precision))
+            for key, model in models.items()
+        }
         seconds = interleaved(sides, options.repeats(9, 1), finish=networks.finish(device))
-        label = f"{name}, batch {n}, {step.__name__.replace('_', ' ')}"
+        label = f"{name}, batch {n}, {precision}, {step.__name__.replace('_', ' ')}"
         for key, values in seconds.items():
             rates = [operations * passes / value / 1e9 for value in values]
             findings.add(f"{label}: {key}", rates, "GFLOP/s")
@@ -62,12 +67,14 @@ def formats(name: str, options: Options, findings: Findings) -> None:
         findings.add(f"{label}: channels_last against contiguous", faster, "x")
 
 
-def forward(model: nn.Module, x: Tensor, t: Tensor) -> None:
+def forward(model: nn.Module, x: Tensor, t: Tensor, precision: torch.autocast) -> None:
     """As a sampler evaluates the network."""
-    with torch.no_grad():
+    with torch.no_grad(), precision:
         model.eval()(x, t)
 
 
-def forward_and_backward(model: nn.Module, x: Tensor, t: Tensor) -> None:
+def forward_and_backward(model: nn.Module, x: Tensor, t: Tensor, precision: torch.autocast) -> None:
     """As a training step does, without the optimizer."""
-    (model.train()(x, t) - x).square().mean().backward()
+    with precision:
+        loss = (model.train()(x, t) - x).square().mean()
+    loss.backward()

@@ -21,8 +21,10 @@ from ddim import sampler, schedule
 from ddim.config.schema import Config
 from ddim.images import to_uint8
 from ddim.noise import Noise
+from ddim.runtime.progress import Advance
 from ddim.sampling.generate import generate
 from ddim.sampling.network import EpsModel
+from ddim.sampling.parallel import map_batches
 from ddim.sampling.samplers import DDIM
 from ddim.unet import UNet
 
@@ -36,6 +38,9 @@ def run(options: Options, findings: Findings) -> None:
     if options.wants("forwards"):
         for name in options.experiments(("digits", "cifar10")):
             overhead(networks.experiment(options, name), name, options, findings)
+    if options.wants("sequential") and device.type == "cpu":
+        for name in options.experiments(("digits", "mnist")):
+            against_sequential(networks.experiment(options, name), name, options, findings)
     if options.wants("diffusers"):
         for name in options.experiments(("cifar10",)):
             against_diffusers(networks.experiment(options, name), name, options, findings)
@@ -51,8 +56,13 @@ def amounts(name: str, options: Options) -> tuple[int, int]:
     if options.device == "cuda":
         return (256, 10)
     large = {"digits": (360, 20), "mnist": (64, 5)}
-    n, S = large.get(name, (2, 5))
+    n, S = large.get(name, (4, 5))
     return (n, 2) if options.quick else (n, S)
+
+
+def batch_size(n: int, device: torch.device) -> int:
+    """On a CPU a batch for each core, as the stages are configured; on a GPU one."""
+    return -(-n // torch.get_num_threads()) if device.type == "cpu" else n
 
 
 def sides_of_eps(cfg: Config, unet: UNet, device: torch.device) -> dict[str, EpsModel]:
@@ -67,16 +77,22 @@ def sides_of_eps(cfg: Config, unet: UNet, device: torch.device) -> dict[str, Eps
 
 
 def overhead(cfg: Config, name: str, options: Options, findings: Findings) -> None:
-    """Time of `generate`, noise and uint8 included, over that of as many bare forward passes."""
+    """Time of `generate`, noise and uint8 included, over that of as many bare forward passes.
+
+    Both take their batches side by side.
+    """
     device, (n, S) = torch.device(options.device), amounts(name, options)
     unet = networks.random_network(cfg)
     model = EpsModel(unet, compiled=cfg.trainer.compile).place(device)
-    x, t = torch.randn(n, *cfg.image_shape, device=device), torch.full((n,), 500, device=device)
+    batches = torch.randn(n, *cfg.image_shape, device=device).split(batch_size(n, device))
 
     @torch.no_grad()
-    def forwards() -> None:
+    def passes(x: Tensor, _: Advance) -> None:
         for _ in range(S):
-            unet(x, t)
+            unet(x, torch.full((len(x),), 500, device=device))
+
+    def forwards() -> None:
+        list(map_batches(passes, batches, device))
 
     sides: dict[str, Callable[[], object]] = {"forwards": forwards}
     for eta in (0, 1):
@@ -98,8 +114,45 @@ def ours(model: EpsModel, n: int, S: int, eta: float, device: torch.device) -> n
     sampler = DDIM(eps_model=model, alpha_bar=alpha_bar, tau=tau, eta=eta, clip_x0=False)
     assert isinstance(model.network, UNet)
     shape = networks.image_shape(model.network)
-    (images,) = generate(sampler, range(n), seed=0, shape=shape, batch_size=n, device=device)
-    return images
+    size = batch_size(n, device)
+    batches = generate(sampler, range(n), seed=0, shape=shape, batch_size=size, device=device)
+    return np.concatenate(list(batches))
+
+
+# --- batches one after the other -----------------------------------------------------------------
+
+
+def against_sequential(cfg: Config, name: str, options: Options, findings: Findings) -> None:
+    """The same batches side by side, a core each, and one after the other on all cores."""
+    device, (n, S) = torch.device("cpu"), amounts(name, options)
+    size = batch_size(n, device)
+    for precision, model in sides_of_eps(cfg, networks.random_network(cfg), device).items():
+        sides: dict[str, Callable[[], object]] = {
+            "side by side": functools.partial(ours, model, n, S, 0.0, device),
+            "one after the other": functools.partial(sequential, model, n, S, size, device),
+        }
+        seconds = interleaved(sides, options.repeats(9))
+        label = f"{name}, {n} images in batches of {size}, S = {S}, {precision}"
+        for side, values in seconds.items():
+            rates = [n * S / value for value in values]
+            findings.add(f"{label}: {side}, evaluations per second", rates, "/s")
+        faster = ratios(seconds["one after the other"], seconds["side by side"])
+        findings.add(f"{label}: side by side against one after the other", faster, "x")
+
+
+def sequential(model: EpsModel, n: int, S: int, size: int, device: torch.device) -> None:
+    """n images by one call for each batch, which leaves all cores to it."""
+    for _ in range(n // size):
+        one_batch(model, size, S, device)
+
+
+def one_batch(model: EpsModel, n: int, S: int, device: torch.device) -> None:
+    """Images 0..n-1 as a single batch."""
+    tau, alpha_bar = schedule.trajectory(T, S), schedule.alpha_bar(T, *BETAS)
+    sampler = DDIM(eps_model=model, alpha_bar=alpha_bar, tau=tau, eta=0.0, clip_x0=False)
+    assert isinstance(model.network, UNet)
+    shape = networks.image_shape(model.network)
+    list(generate(sampler, range(n), seed=0, shape=shape, batch_size=n, device=device))
 
 
 # --- diffusers -----------------------------------------------------------------------------------
@@ -189,18 +242,27 @@ def differences(
 
 
 def against_plain(cfg: Config, name: str, options: Options, findings: Findings) -> None:
-    """Forward passes of our network and of the same one in plain PyTorch."""
+    """Forward passes of our network, as the sampler runs it, and of the same in plain PyTorch."""
     device = torch.device(options.device)
     unet = networks.random_network(cfg)
     plain = PlainUNet(unet.state_dict(), unet.arguments).eval().to(device)
     models = sides_of_eps(cfg, unet, device)
-    largest = cfg.sample.batch_size
+    largest = 2 * cfg.sample.batch_size
     for n in (16, largest) if options.quick else (16, 64, largest):
         x, t = torch.randn(n, *cfg.image_shape, device=device), torch.full((n,), 500).to(device)
         for precision, model in models.items():
-            in_plain = functools.partial(plain_eps, plain, precision)
-            label = f"{name}, batch {n}, {precision}"
-            compare(label, {"ours": model, "plain": in_plain}, (x, t), options, findings)
+            eps = {
+                "ours": functools.partial(eps_side_by_side, model),
+                "plain": functools.partial(plain_eps, plain, precision),
+            }
+            compare(f"{name}, {n} images, {precision}", eps, (x, t), options, findings)
+
+
+def eps_side_by_side(model: EpsModel, x: Tensor, t: Tensor) -> Tensor:
+    """eps of the batches into which the sampler would cut x."""
+    size = batch_size(len(x), x.device)
+    batches = list(zip(x.split(size), t.split(size), strict=True))
+    return torch.cat(list(map_batches(lambda batch, _: model(*batch), batches, x.device)))
 
 
 def plain_eps(plain: PlainUNet, precision: str, x: Tensor, t: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from ddim.config import params, paths
 from ddim.config.schema import Config
 from ddim.records import fingerprints, samples
 from ddim.records.cell import CellKey, Weights
-from ddim.records.measured import is_measured, is_reconstructed
+from ddim.records.existing import is_measured, is_reconstructed
 from ddim.runtime.cli import command
 from ddim.sampling import cell
 

@@ -47,8 +47,8 @@ def ddim_step(
     x_prev = sqrt(a_prev) x0_hat + sqrt(1 - a_prev - sigma^2) eps + sigma z,   z ~ N(0, I).
 
     Args: x and eps [N,...]; a = alpha-bar at x's step and a_prev at the step it goes to (either
-    neighbour: a_prev < a walks up); sigma as a float. Returns (mean [N,...], x0_hat [N,...]); the
-    caller adds sigma z.
+    neighbour: a_prev < a goes to larger t); sigma as a float. Returns (mean [N,...], x0_hat
+    [N,...]); the caller adds sigma z.
     """
     x0_hat = predict_x0(x, eps, a)
     mean = a_prev**0.5 * x0_hat + max(1 - a_prev - sigma**2, 0.0) ** 0.5 * eps

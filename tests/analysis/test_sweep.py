@@ -66,7 +66,7 @@ def test_solvers_count_evaluations_and_measure_each_row(tmp_path: Path) -> None:
         assert low < fid < high
 
 
-def test_a_mistake_in_a_solver_names_its_row() -> None:
+def test_a_mistake_in_a_scheduler_names_its_row() -> None:
     rows = {"Best": Solver("BestScheduler", {})}
     cfg = settings(solvers=replace(settings().analysis.solvers, rows=rows))
     expected = r"analysis\.solvers\.rows\.Best: sampler\.scheduler must be one of"

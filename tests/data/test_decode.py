@@ -9,7 +9,7 @@ import pytest
 from helpers.datasets import folder_config as config
 from PIL import Image
 
-from ddim.data.decode import fit
+from ddim.data.decode import resize_and_crop
 from ddim.data.prepare import prepare
 from ddim.records.prepared import load
 
@@ -146,9 +146,9 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
 def test_shorter_side_is_resized_then_the_centre_is_cropped() -> None:
     stripes = np.repeat(np.arange(12, dtype=np.uint8) * 20, 2)  # 24 wide, 8 high, pairs of columns
     image = Image.fromarray(np.tile(stripes, (8, 1)))
-    got = np.asarray(fit(image, 8, Image.Resampling.BICUBIC))
+    got = np.asarray(resize_and_crop(image, 8, Image.Resampling.BICUBIC))
     assert np.array_equal(got, np.asarray(image)[:, 8:16])  # no resize needed: columns 8..15
-    assert fit(image, 4, Image.Resampling.BICUBIC).size == (4, 4)
+    assert resize_and_crop(image, 4, Image.Resampling.BICUBIC).size == (4, 4)
 
 
 @pytest.mark.parametrize("size", [(37, 20), (20, 37), (9, 9), (16, 33)])
@@ -158,11 +158,13 @@ def test_fit_equals_torchvisions_resize_and_center_crop(size: tuple[int, int]) -
     pixels = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     image = Image.fromarray(pixels)
     theirs = Compose([Resize(16, InterpolationMode.BILINEAR), CenterCrop(16)])(image)
-    ours = fit(image, 16, Image.Resampling.BILINEAR)
+    ours = resize_and_crop(image, 16, Image.Resampling.BILINEAR)
     assert np.array_equal(np.asarray(ours), np.asarray(theirs))
 
 
 def test_downscaling_is_antialiased() -> None:
     board = np.indices((64, 64)).sum(0) % 2 * 255  # a chess board, mean 127.5
-    got = np.asarray(fit(Image.fromarray(board.astype(np.uint8)), 8, Image.Resampling.BICUBIC))
+    got = np.asarray(
+        resize_and_crop(Image.fromarray(board.astype(np.uint8)), 8, Image.Resampling.BICUBIC)
+    )
     assert np.abs(got.astype(float) - 127.5).max() < 3  # without: 0 or 255

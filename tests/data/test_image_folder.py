@@ -43,9 +43,9 @@ def test_train_and_test_subfolders_with_classes(tmp_path: Path, kind: str) -> No
     write_classes(root, SPLIT)
     if kind != "folder":
         root = as_zip(root, tmp_path / "images.zip", "photos/" if "around" in kind else "")
-    about = prepare(config(root, channels=1), tmp_path / "out")
-    assert about.preprocessing.split == "subfolders train/ and test/, each in a fixed random order"
-    assert about.preprocessing.left_out is None
+    record = prepare(config(root, channels=1), tmp_path / "out")
+    assert record.preprocessing.split == "subfolders train/ and test/, each in a fixed random order"
+    assert record.preprocessing.left_out is None
     assert_split(tmp_path / "out")
 
 
@@ -71,9 +71,9 @@ def test_a_validation_folder_is_the_users_own_split(tmp_path: Path, kind: str, s
     write_classes(root, [name.replace("train", "Train").replace("test", second) for name in SPLIT])
     if kind == "zip":
         root = as_zip(root, tmp_path / "images.zip")
-    about = prepare(config(root, channels=1, held_out=0.0), tmp_path / "out")
+    record = prepare(config(root, channels=1, held_out=0.0), tmp_path / "out")
     assert (
-        about.preprocessing.split
+        record.preprocessing.split
         == f"subfolders Train/ and {second}/, each in a fixed random order"
     )
     assert_split(tmp_path / "out")
@@ -82,17 +82,17 @@ def test_a_validation_folder_is_the_users_own_split(tmp_path: Path, kind: str, s
 def test_with_train_alone_images_are_held_out_of_it(tmp_path: Path) -> None:
     root = tmp_path / "images"
     write_classes(root, [f"train/{'ab'[i % 2]}/{i}.png" for i in range(8)])
-    about = prepare(config(root, channels=1), tmp_path / "out")
-    assert about.preprocessing.split == "2 of 8 images held out for test by a fixed permutation"
-    assert about.classes == ("a", "b")
+    record = prepare(config(root, channels=1), tmp_path / "out")
+    assert record.preprocessing.split == "2 of 8 images held out for test by a fixed permutation"
+    assert record.classes == ("a", "b")
 
 
 def test_a_test_folder_without_train_is_a_class_like_any_other(tmp_path: Path) -> None:
     root = tmp_path / "images"
     write_classes(root, [f"{name}/{i}.png" for name in ("test", "val") for i in range(4)])
-    about = prepare(config(root, channels=1), tmp_path / "out")
-    assert about.classes == ("test", "val")
-    assert "held out" in about.preprocessing.split
+    record = prepare(config(root, channels=1), tmp_path / "out")
+    assert record.classes == ("test", "val")
+    assert "held out" in record.preprocessing.split
 
 
 @pytest.mark.parametrize(
@@ -125,15 +125,15 @@ def test_a_split_with_other_classes_is_refused(
 
 def test_a_split_without_classes_has_no_labels(tmp_path: Path) -> None:
     write_classes(tmp_path / "images", ["train/1.png", "train/2.png", "val/3.png"])
-    about = prepare(config(tmp_path / "images"), tmp_path / "out")
-    assert (about.train_n, about.test_n, about.classes) == (2, 1, None)
+    record = prepare(config(tmp_path / "images"), tmp_path / "out")
+    assert (record.train_n, record.test_n, record.classes) == (2, 1, None)
 
 
 def test_held_out_without_subfolders_for_it(tmp_path: Path) -> None:
     root = tmp_path / "images"
     write_classes(root, [f"{'ab'[i % 2]}/{i:02}.png" for i in range(20)])
-    about = prepare(config(root, channels=1), tmp_path / "out")
-    assert about.preprocessing.split == "5 of 20 images held out for test by a fixed permutation"
+    record = prepare(config(root, channels=1), tmp_path / "out")
+    assert record.preprocessing.split == "5 of 20 images held out for test by a fixed permutation"
     splits = [load(tmp_path / "out", split) for split in ("train", "test")]
     assert [len(split.images) for split in splits] == [15, 5]
     seen = [int(image[0, 0, 0]) for split in splits for image in split.images]
@@ -142,7 +142,7 @@ def test_held_out_without_subfolders_for_it(tmp_path: Path) -> None:
         assert split.labels is not None
         assert np.array_equal(split.labels, split.images[:, 0, 0, 0] % 2)
     again = prepare(config(root, channels=1), tmp_path / "again")
-    assert again.files == about.files
+    assert again.files == record.files
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_no_labels_without_two_classes_that_hold_everything(
     tmp_path: Path, names: list[str]
 ) -> None:
     write_classes(tmp_path / "images", names)
-    about = prepare(config(tmp_path / "images"), tmp_path / "out")
-    assert about.classes is None
+    record = prepare(config(tmp_path / "images"), tmp_path / "out")
+    assert record.classes is None
     assert load(tmp_path / "out", "train").labels is None
 
 
@@ -172,14 +172,14 @@ def test_what_is_left_out_is_said_by_the_stage_too(
     for name in ("LICENSE", "a.txt"):
         Path("images", name).write_text("free")
     run(cfg)
-    about = prepared.read(Path("out/image_folder/data"))
-    assert (about.train_n, about.test_n) == (3, 2)
-    assert about.preprocessing.left_out == (
+    record = prepared.read(Path("out/image_folder/data"))
+    assert (record.train_n, record.test_n) == (3, 2)
+    assert record.preprocessing.left_out == (
         "52 files of other kinds (50 .heic, 1 without suffix, 1 .txt); "
         "1 image outside the folders of the two splits"
     )
     lines = capsys.readouterr().out.splitlines()
-    assert f"left out of data.root=images: {about.preprocessing.left_out}" in lines
+    assert f"left out of data.root=images: {record.preprocessing.left_out}" in lines
 
 
 def test_the_stage_says_nothing_of_what_is_not_left_out(
@@ -204,9 +204,9 @@ def test_links_are_followed_but_never_in_circles(tmp_path: Path) -> None:
     (root / "a" / "again.png").symlink_to("0.png")
     (root / "Also a").symlink_to("a")  # before `a` in any order
     (root / "Also.png").symlink_to("a/0.png")
-    about = prepare(config(root, channels=1), tmp_path / "out")
-    assert about.train_n + about.test_n == 10
-    assert about.classes == ("a", "b")
+    record = prepare(config(root, channels=1), tmp_path / "out")
+    assert record.train_n + record.test_n == 10
+    assert record.classes == ("a", "b")
 
 
 def test_images_elsewhere_are_reached_by_links_once(tmp_path: Path) -> None:
@@ -219,9 +219,9 @@ def test_images_elsewhere_are_reached_by_links_once(tmp_path: Path) -> None:
             (root / name / f"{i}.png").symlink_to(f"../.store/{i}.png")
     (root / "cats").symlink_to(store / "cats")
     (root / "more cats").symlink_to(store)
-    about = prepare(config(root, channels=1), tmp_path / "out")
-    assert about.train_n + about.test_n == 8
-    assert about.classes == ("a", "cats")
+    record = prepare(config(root, channels=1), tmp_path / "out")
+    assert record.train_n + record.test_n == 8
+    assert record.classes == ("a", "cats")
 
 
 def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
@@ -242,8 +242,8 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
 
 def test_the_note_is_carried(tmp_path: Path) -> None:
     write_classes(tmp_path / "images", SPLIT)
-    about = prepare(config(tmp_path / "images", note="CIFAR-10, JPEG copy"), tmp_path / "out")
-    assert about.note == "CIFAR-10, JPEG copy"
+    record = prepare(config(tmp_path / "images", note="CIFAR-10, JPEG copy"), tmp_path / "out")
+    assert record.note == "CIFAR-10, JPEG copy"
 
 
 def test_more_images_than_one_shard_are_all_there_in_one_fixed_order(tmp_path: Path) -> None:
@@ -303,5 +303,5 @@ def test_empty_missing_and_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"data\.root=.*absent does not exist"):
         prepare(config(tmp_path / "absent"), tmp_path / "out")
     (tmp_path / "a.tar").write_bytes(b"not a zip")
-    with pytest.raises(ValueError, match="neither a folder nor a whole zip"):
+    with pytest.raises(ValueError, match="neither a folder nor a complete zip"):
         prepare(config(tmp_path / "a.tar"), tmp_path / "out")

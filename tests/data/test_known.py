@@ -34,8 +34,8 @@ def write_mnist(root: Path, counts: dict[str, int]) -> dict[str, np.ndarray]:
 
 def test_mnist_is_padded_to_32_with_black(tmp_path: Path) -> None:
     made = write_mnist(tmp_path, {"train": 12, "t10k": 3})
-    about = prepare(config("mnist", tmp_path, 32, 1, download=True), tmp_path / "out")
-    assert "2 black pixels on each side" in about.preprocessing.resize
+    record = prepare(config("mnist", tmp_path, 32, 1, download=True), tmp_path / "out")
+    assert "2 black pixels on each side" in record.preprocessing.resize
     train = load(tmp_path / "out", "train")
     assert train.images.shape == (12, 1, 32, 32)
     assert np.array_equal(train.images[:, 0, 2:-2, 2:-2], made["train"])
@@ -53,7 +53,9 @@ def test_mnist_as_it_is(tmp_path: Path) -> None:
 
 def test_a_missing_or_truncated_copy_says_what_to_put_where(tmp_path: Path) -> None:
     data = config("mnist", tmp_path, 28, 1)
-    expected = r"no whole copy of MNIST in data\.root=.*put MNIST/raw/.*or set data\.download=true"
+    expected = (
+        r"no complete copy of MNIST in data\.root=.*put MNIST/raw/.*or set data\.download=true"
+    )
     with pytest.raises(ValueError, match=expected):
         prepare(data, tmp_path / "out")
     write_mnist(tmp_path, {"train": 2, "t10k": 2})
@@ -97,8 +99,8 @@ def test_cifar10_keeps_pixels_channels_and_labels(
         batch = {"data": rows[2 * i : 2 * i + 2], "labels": [i, 9 - i]}
         (folder / name).write_bytes(pickle.dumps(batch))
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": [*"abcdefghij"]}))
-    about = prepare(config("cifar10", tmp_path, 32, 3), tmp_path / "out")
-    assert about.classes == (*"abcdefghij",)
+    record = prepare(config("cifar10", tmp_path, 32, 3), tmp_path / "out")
+    assert record.classes == (*"abcdefghij",)
     train, test = load(tmp_path / "out", "train"), load(tmp_path / "out", "test")
     # The files hold 1024 red, then green, then blue values, row by row.
     assert np.array_equal(train.images, rows[:4].reshape(4, 3, 32, 32))
@@ -167,9 +169,9 @@ def test_celeba_uses_its_own_split(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     unchecked = [(file_id, None, name) for file_id, _, name in CelebA.file_list]
     monkeypatch.setattr(CelebA, "file_list", unchecked)
     write_celeba(tmp_path, [0, 1, 2, 0, 2, 0])
-    about = prepare(config("celeba", tmp_path, 64, 3), tmp_path / "out")
-    assert "(89, 121)" in about.preprocessing.crop
-    assert "bilinear" in about.preprocessing.resize
+    record = prepare(config("celeba", tmp_path, 64, 3), tmp_path / "out")
+    assert "(89, 121)" in record.preprocessing.crop
+    assert "bilinear" in record.preprocessing.resize
     train, test = load(tmp_path / "out", "train"), load(tmp_path / "out", "test")
     assert train.images.shape == (3, 3, 64, 64)
     assert [int(np.rint(image.mean())) for image in train.images] == [0, 30, 50]
@@ -200,8 +202,8 @@ def write_lmdb(path: Path, greys: Sequence[int], size: tuple[int, int]) -> None:
 def test_lsun_lmdb(tmp_path: Path) -> None:
     write_lmdb(tmp_path / "church_outdoor_train_lmdb", [10, 20, 30], size=(40, 32))
     write_lmdb(tmp_path / "church_outdoor_val_lmdb", [40], size=(32, 50))
-    about = prepare(config("lsun_church", tmp_path, 16, 3), tmp_path / "out")
-    assert about.preprocessing.split == "the set's own train and val"
+    record = prepare(config("lsun_church", tmp_path, 16, 3), tmp_path / "out")
+    assert record.preprocessing.split == "the set's own train and val"
     train, test = load(tmp_path / "out", "train"), load(tmp_path / "out", "test")
     assert train.images.shape == (3, 3, 16, 16)
     assert train.images[:, 0, 0, 0].tolist() == [10, 20, 30]
@@ -212,9 +214,9 @@ def test_lsun_as_a_folder_of_images(tmp_path: Path) -> None:
     (tmp_path / "bedroom").mkdir()
     for i in range(4):
         Image.new("RGB", (20, 16), (i, i, i)).save(tmp_path / "bedroom" / f"{i}.png")
-    about = prepare(config("lsun_bedroom", tmp_path, 16, 3), tmp_path / "out")
-    assert "bilinear" in about.preprocessing.resize
-    assert (about.train_n, about.test_n) == (3, 1)
+    record = prepare(config("lsun_bedroom", tmp_path, 16, 3), tmp_path / "out")
+    assert "bilinear" in record.preprocessing.resize
+    assert (record.train_n, record.test_n) == (3, 1)
 
 
 def test_missing_and_broken_lsun_say_what_to_put_where(tmp_path: Path) -> None:
@@ -224,7 +226,7 @@ def test_missing_and_broken_lsun_say_what_to_put_where(tmp_path: Path) -> None:
     for split in ("train", "val"):
         (tmp_path / f"bedroom_{split}_lmdb").mkdir()
         (tmp_path / f"bedroom_{split}_lmdb" / "data.mdb").write_bytes(b"x" * 9000)
-    with pytest.raises(ValueError, match="bedroom_train_lmdb is not a whole LMDB"):
+    with pytest.raises(ValueError, match="bedroom_train_lmdb is a truncated or invalid LMDB"):
         prepare(data, tmp_path / "out")
 
 

@@ -27,15 +27,15 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_about_describes_the_files(digits: Path) -> None:
-    about = prepared.read(digits)
-    assert (about.name, about.note) == ("digits", "a note")
-    assert (about.train_n, about.test_n) == (1437, 360)
-    assert about.files["train.npy"].shape == (1437, 1, 8, 8)
+    record = prepared.read(digits)
+    assert (record.name, record.note) == ("digits", "a note")
+    assert (record.train_n, record.test_n) == (1437, 360)
+    assert record.files["train.npy"].shape == (1437, 1, 8, 8)
     on_disk = {path.name for path in digits.iterdir()}
-    assert on_disk == {"about.json", *about.files}
-    for name, recorded in about.files.items():
+    assert on_disk == {"about.json", *record.files}
+    for name, recorded in record.files.items():
         assert recorded.sha256 == hashlib.sha256((digits / name).read_bytes()).hexdigest()
-    assert about.train_sha256 == about.files["train.npy"].sha256
+    assert record.train_sha256 == record.files["train.npy"].sha256
 
 
 def test_images_are_memory_mapped_and_labels_are_not(digits: Path) -> None:
@@ -138,10 +138,10 @@ def test_unknown_name_size_and_channels_are_refused(tmp_path: Path) -> None:
 
 def test_held_out_images_are_fixed_and_disjoint() -> None:
     data = config("digits", "", 8, 1, held_out=0.2)
-    train, test, words = held_out(10, data)
+    train, test, description = held_out(10, data)
     assert sorted([*train, *test]) == list(range(10))
     assert sorted(test) == [0, 6]  # pinned: another split is another protocol
-    assert words == "2 of 10 images held out for test by a fixed permutation"
+    assert description == "2 of 10 images held out for test by a fixed permutation"
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,12 @@ def test_intervals_overlap_where_they_share_a_point(
     assert aggregate.overlap(other, one) is expected
 
 
-FEW = aggregate.Estimate(7.0, (6.0, 8.0), None, n=30)
-MANY = aggregate.Estimate(5.0, (4.5, 5.5), None, n=100, subsets={30: FEW})
+FEW = aggregate.CellEstimate(7.0, (6.0, 8.0), None, n=30)
+MANY = aggregate.CellEstimate(5.0, (4.5, 5.5), None, n=100, subsets={30: FEW})
 
 
 def test_cells_are_compared_at_equal_n() -> None:
-    other = aggregate.Estimate(7.5, (7.0, 8.0), None, n=30)
+    other = aggregate.CellEstimate(7.5, (7.0, 8.0), None, n=30)
     assert MANY.overlaps(other)
     assert other.overlaps(MANY)
     assert not MANY.overlaps(replace(other, n=100, subsets={30: other}))

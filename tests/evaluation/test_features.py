@@ -12,7 +12,7 @@ from helpers.fidelity import metrics_of_images, register
 from ddim.config.schema import Evaluate, Features
 from ddim.evaluation import features
 from ddim.evaluation.classifier import Classifier, train_classifier
-from ddim.evaluation.features import extract, load_extractor, logits, prepare
+from ddim.evaluation.features import create_feature_space, extract, load_extractor, logits
 from ddim.evaluation.fid import ReferenceStatistics, fid
 from ddim.evaluation.inception_score import inception_score
 from ddim.evaluation.measure import CellEvaluator
@@ -51,7 +51,7 @@ def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_few_images")
 def test_prepare_trains_saves_and_describes(tmp_path: Path) -> None:
-    space = prepare(SMALL, tmp_path, tmp_path, seed=0, device="cpu")
+    space = create_feature_space(SMALL, tmp_path, tmp_path, seed=0, device="cpu")
     assert (space.name, space.dim) == ("classifier", 8)
     assert space.training is not None
     assert space.training.train_n == 200
@@ -66,7 +66,7 @@ def test_prepare_trains_saves_and_describes(tmp_path: Path) -> None:
 def test_preparing_twice_leaves_the_same_bytes(tmp_path: Path) -> None:
     """No wall time, no order of a hash table: who repeats it gets the same checksums."""
     for folder in ("a", "b"):
-        prepare(SMALL, tmp_path, tmp_path / folder, seed=0, device="cpu")
+        create_feature_space(SMALL, tmp_path, tmp_path / folder, seed=0, device="cpu")
     written = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert written == ["about.json", "classifier.safetensors"]
     for name in written:

@@ -9,7 +9,7 @@ import torch
 from helpers.fidelity import metrics_of_images
 
 from ddim.config.schema import Evaluate, Features
-from ddim.evaluation.features import extract, load_extractor, prepare
+from ddim.evaluation.features import create_feature_space, extract, load_extractor
 from ddim.evaluation.inception import Inception
 from ddim.evaluation.inception_file import FILE
 from ddim.evaluation.measure import CellEvaluator
@@ -42,7 +42,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def inception(weights: Path) -> Inception:
     configured = Features(name="inception", weights=str(weights), dim=2048, epochs=1, batch_size=8)
     folder = weights.parent
-    prepare(configured, folder, folder, seed=0, device="cpu")
+    create_feature_space(configured, folder, folder, seed=0, device="cpu")
     extractor = load_extractor(configured, folder)
     assert isinstance(extractor, Inception)
     about = folder / "about.json"
@@ -125,8 +125,8 @@ def test_inception_weights_in_torchs_format_before_1_6(
     assert old.read_bytes()[:2] != b"PK"
     images = photographs(1, seed=0, power=1)
     expected = extract(inception, images, 1, "cpu")
-    found = extract(Inception(str(old)), images, 1, "cpu")
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    features = extract(Inception(str(old)), images, 1, "cpu")
+    np.testing.assert_allclose(features, expected, rtol=1e-5)
     old.write_bytes(old.read_bytes()[:-1000])
     with pytest.raises(ValueError, match=r"old\.pth is truncated or no PyTorch file"):
         Inception(str(old))

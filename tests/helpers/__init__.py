@@ -1,1 +1,1 @@
-"""What tests share: a tiny project, fabricated records, exact oracles, readers of foreign files."""
+"""What tests share: a tiny project, fabricated records, exact oracles, a reader of W&B's files."""

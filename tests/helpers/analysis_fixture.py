@@ -110,9 +110,9 @@ def saved(module: ModuleType, made: Context, folder: Path) -> dict[str, Any]:
 
     It is complete: a CSV beside every figure, text for every figure, and only finite numbers.
     """
-    presented = module.present(module.measure(made))
+    content = module.present(module.measure(made))
     home = folder / "section"
-    presented.save(home, name="section", order=1, title=module.TITLE, claim=module.CLAIM)
+    content.save(home, name="section", order=1, title=module.TITLE, claim=module.CLAIM)
     content: dict[str, Any] = json.loads((home / "section.json").read_text())
     content = {"figures": [], "tables": [], "numbers": {}, "text": ""} | content
     files = {"section.json"}

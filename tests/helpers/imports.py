@@ -10,11 +10,11 @@ SRC = Path(__file__).parent.parent.parent / "src"
 @cache
 def modules() -> dict[str, Path]:
     """Every module of the package: dotted name -> file."""
-    found = {}
+    files = {}
     for path in sorted((SRC / "ddim").rglob("*.py")):
         parts = path.relative_to(SRC).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return files
 
 
 @cache

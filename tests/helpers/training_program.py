@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from ddim.runtime.lightning import is_global_zero
-from ddim.tracking.callbacks import ProgressLine
+from ddim.tracking.training_progress import ProgressLine
 from helpers import tiny
 
 

@@ -1,4 +1,4 @@
-"""Eq. 12 and its walks on an exact oracle, and against diffusers with shared noise."""
+"""Eq. 12 and its trajectories on an exact oracle, and against diffusers with shared noise."""
 
 from collections.abc import Callable, Iterator
 
@@ -89,7 +89,7 @@ def test_a_ddim_step_is_dpm_solver_1(t_prev: int, gap: int) -> None:
     torch.testing.assert_close(mean, dpm, rtol=1e-12, atol=1e-12)
 
 
-# --- what the walks promise ----------------------------------------------------------------------
+# --- what both directions promise ----------------------------------------------------------------
 
 
 def test_no_noise_is_drawn_where_sigma_is_zero_nor_after_the_last_step() -> None:
@@ -290,7 +290,7 @@ def test_the_wrong_inversions_of_other_projects_lose_the_image() -> None:
 
 
 def test_the_published_rules_repeated_steps_go_nowhere() -> None:
-    """A repeated step costs an evaluation and moves nothing: dropping it is the same walk."""
+    """A repeated step costs an evaluation and moves nothing: dropping it is the same trajectory."""
     x_T = next(stream(7))
     x = x_T
     repeated = schedule.published_quadratic(T, 100)

@@ -23,9 +23,9 @@ def saved(tmp_path):
 def test_round_trip_is_exact_to_the_bit(saved):
     path, unet = saved
     state = torch.get_rng_state()
-    loaded, about = weights.load(path, expect=TINY)
+    loaded, metadata = weights.load(path, expect=TINY)
     assert torch.equal(torch.get_rng_state(), state)  # reading a file draws no random numbers
-    assert about == {"kind": "ema", "arguments": unet.arguments, "info": INFO}
+    assert metadata == {"kind": "ema", "arguments": unet.arguments, "info": INFO}
     assert same(loaded, unet)
     assert not loaded.training
     assert loaded.arguments == unet.arguments
@@ -94,8 +94,8 @@ def test_weights_of_another_configuration(saved, change, message):
 
 
 def tamper(path: Path, tensors: dict, *, metadata: bool = True) -> None:
-    about = safetensors.safe_open(path, "pt").metadata()
-    safetensors.torch.save_file(tensors, path, about if metadata else None)
+    header = safetensors.safe_open(path, "pt").metadata()
+    safetensors.torch.save_file(tensors, path, header if metadata else None)
 
 
 def test_weights_of_another_network_name_the_tensor(saved):

@@ -44,8 +44,8 @@ def level(name: str) -> int:
         return -1
     if name in COMMANDS:
         return len(LEVELS)
-    (found,) = [i for i, rooms in enumerate(LEVELS) if name in rooms]
-    return found
+    (height,) = [i for i, rooms in enumerate(LEVELS) if name in rooms]
+    return height
 
 
 def test_every_module_belongs_to_the_library_a_room_or_is_a_command() -> None:

@@ -11,13 +11,13 @@ CONSTRAINTS = Path(__file__).parent.parent.parent / "constraints.txt"
 
 def pins() -> dict[str, str]:
     """Name -> version of every line that applies to this machine."""
-    found = {}
+    versions = {}
     for line in CONSTRAINTS.read_text().splitlines():
         pin, _, marker = line.partition(" ; ")
         if not marker or Marker(marker).evaluate():
             name, _, number = pin.partition("==")
-            found[name.split("[")[0]] = number
-    return found
+            versions[name.split("[")[0]] = number
+    return versions
 
 
 def test_every_line_is_a_name_and_a_version_and_carries_no_host() -> None:

@@ -1,4 +1,4 @@
-"""The paper's numbers stand beside ours only where the protocol is the paper's in every point."""
+"""Our numbers are comparable with the paper's only where the protocol is, in every point."""
 
 import re
 from dataclasses import replace

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddim.evaluation import aggregate
-from ddim.evaluation.aggregate import FID, Column, Estimate
+from ddim.evaluation.aggregate import FID, CellEstimate, Column
 from ddim.records.results import load
 from ddim.report import content, findings, protocol, tables
 
 
-def estimate(mean: float, half: float) -> Estimate:
-    return Estimate(mean, (mean - half, mean + half), None)
+def estimate(mean: float, half: float) -> CellEstimate:
+    return CellEstimate(mean, (mean - half, mean + half), None)
 
 
-def grid_of(rows: dict[str, list[float]], half: float = 0.1) -> dict[Column, Estimate]:
+def grid_of(rows: dict[str, list[float]], half: float = 0.1) -> dict[Column, CellEstimate]:
     """Rows of FIDs at S = 10 and 100, each +- `half`."""
     return {
         (s, eta): estimate(value, half)

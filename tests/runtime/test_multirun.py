@@ -77,7 +77,7 @@ def test_the_other_jobs_are_kept_and_failures_are_listed(tmp_path: Path, launche
 def test_processes_that_would_start_the_multirun_again_are_refused() -> None:
     cfg = config("trainer=ddp", "trainer.devices=2")
     with pytest.raises(ValueError, match=r"strategy is ddp with 2 devices in a multirun"):
-        jobs.prepare(cfg.trainer)
+        jobs.claim_device(cfg.trainer)
 
 
 # --- GPUs ----------------------------------------------------------------------------------------

@@ -22,14 +22,14 @@ def test_ddim_equals_our_sampler(S):
     ours = sampler.sample(eps_model, x_T(), ALPHA_BAR, schedule.trajectory(1000, S))
     theirs = diffusers_schedulers.sample(eps_model, x_T(), ALPHA_BAR, S, "DDIMScheduler")
     torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-10)
-    scheduler = diffusers_schedulers.Scheduler(eps_model, ALPHA_BAR, S, "DDIMScheduler")
-    assert scheduler.times == schedule.trajectory(1000, S)[::-1]
+    wrapped = diffusers_schedulers.DiffusersSampler(eps_model, ALPHA_BAR, S, "DDIMScheduler")
+    assert wrapped.times == schedule.trajectory(1000, S)[::-1]
 
 
 def test_first_order_dpm_solver_is_ddim():
     tau = [100 * i for i in range(1, 11)]
     options = {"solver_order": 1, "timestep_spacing": "trailing"}
-    first = diffusers_schedulers.Scheduler(
+    first = diffusers_schedulers.DiffusersSampler(
         eps_model, ALPHA_BAR, 10, "DPMSolverMultistepScheduler", options
     )
     assert first.times == tau[::-1]
@@ -50,10 +50,10 @@ def test_the_network_is_called_with_the_papers_t_exactly_nfe_times():
     for name in ("HeunDiscreteScheduler", "PNDMScheduler"):
         # Heun: two evaluations a step but for the last. PNDM: four in each of three warm-up steps.
         seen.clear()
-        scheduler = diffusers_schedulers.Scheduler(spy, ALPHA_BAR, 10, name)
-        states = list(scheduler(x_T(), torch.randn_like))
-        assert len(states) == scheduler.nfe == len(seen) == 19
-        assert seen == scheduler.times
+        wrapped = diffusers_schedulers.DiffusersSampler(spy, ALPHA_BAR, 10, name)
+        states = list(wrapped(x_T(), torch.randn_like))
+        assert len(states) == wrapped.nfe == len(seen) == 19
+        assert seen == wrapped.times
         assert min(seen) >= 1
         assert max(seen) <= 1000
 
@@ -105,18 +105,20 @@ def test_a_scheduler_draws_the_noise_of_our_own_sampler(S):
         1.0,
         randn_like=ours,
     )
-    found = diffusers_schedulers.sample(
+    images = diffusers_schedulers.sample(
         eps_model, theirs.draw().double(), ALPHA_BAR, S, "DDPMScheduler", randn_like=theirs
     )
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
 
 
 def test_asking_for_the_number_of_evaluations_builds_no_second_scheduler(monkeypatch):
     """The progress line asks after every state, inside the recorded seconds."""
-    scheduler = diffusers_schedulers.Scheduler(eps_model, ALPHA_BAR, 10, "DDIMScheduler")
-    assert scheduler.nfe == 10
-    monkeypatch.setattr(diffusers_schedulers, "build", lambda *args: pytest.fail("built again"))
-    assert scheduler.nfe == len(scheduler.times) == 10
+    wrapped = diffusers_schedulers.DiffusersSampler(eps_model, ALPHA_BAR, 10, "DDIMScheduler")
+    assert wrapped.nfe == 10
+    monkeypatch.setattr(
+        diffusers_schedulers, "new_scheduler", lambda *args: pytest.fail("built again")
+    )
+    assert wrapped.nfe == len(wrapped.times) == 10
 
 
 def test_every_name_offered_runs():

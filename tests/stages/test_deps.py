@@ -15,8 +15,8 @@ SAMPLERS = {"sample", "reconstruct", "analysis"}  # stages that sample or encode
 
 def deps(stage: str) -> set[str]:
     """The stage's deps among the package's modules and rooms, relative to src/ddim."""
-    found = {dep for dep in DVC[stage]["deps"] if dep.startswith("src/")}
-    return {dep.removeprefix("src/ddim/") for dep in found}
+    deps = {dep for dep in DVC[stage]["deps"] if dep.startswith("src/")}
+    return {dep.removeprefix("src/ddim/") for dep in deps}
 
 
 def module(stage: str) -> str:

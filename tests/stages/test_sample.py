@@ -12,7 +12,7 @@ from ddim.sampling import cell
 from ddim.stages.sample import is_there, move_out
 
 
-def settled(cfg: schema.Config) -> set[str]:
+def names_after_moving(cfg: schema.Config) -> set[str]:
     """The names of the cells in `samples` after the stage has looked for all of the grid's."""
     move_out(cfg)
     for each in cfg.cells():
@@ -29,13 +29,13 @@ def sampled_with_timing(cfg: schema.Config) -> np.ndarray:
 def test_a_grid_that_shrinks_and_grows_again_samples_nothing_twice(cfg: schema.Config) -> None:
     images = sampled_with_timing(cfg)
     less = replace(cfg, sweep=replace(cfg.sweep, steps=[4]), cell=replace(cfg.cell, steps=4))
-    assert settled(less) == set()
+    assert names_after_moving(less) == set()
     folder = paths.extra(cfg) / "S2_eta0.0_seed0"
     names = {"samples.npy", "sampled.json", "timing.json"}
     assert {path.name for path in folder.iterdir()} == names
     assert not paths.cell_timing(cfg).exists()
 
-    assert settled(cfg) == {"S2_eta0.0_seed0"}
+    assert names_after_moving(cfg) == {"S2_eta0.0_seed0"}
     assert cell.is_sampled(cfg, planned(cfg))
     assert np.array_equal(np.load(paths.samples_file(cfg)), images)
     assert paths.cell_timing(cfg).is_file()
@@ -46,7 +46,7 @@ def test_a_cell_sampled_by_hand_joins_the_grid_without_its_measurement(cfg: sche
     outside = replace(cfg, sweep=replace(cfg.sweep, steps=[4]))
     sampled_with_timing(outside)
     paths.cell_record(outside).write_text("{}")
-    assert settled(cfg) == {"S2_eta0.0_seed0"}
+    assert names_after_moving(cfg) == {"S2_eta0.0_seed0"}
     files = {path.name for path in paths.samples(cfg).iterdir()}
     assert files == {"samples.npy", "sampled.json"}
 
@@ -55,7 +55,7 @@ def test_a_cell_of_another_recipe_stays_outside(cfg: schema.Config) -> None:
     outside = replace(cfg, sweep=replace(cfg.sweep, steps=[4]))
     sampled_with_timing(outside)
     more = replace(cfg, sample=replace(cfg.sample, num_images=7))
-    assert settled(more) == set()
+    assert names_after_moving(more) == set()
     assert paths.samples(outside).is_dir()
 
 
@@ -63,7 +63,7 @@ def test_a_folder_of_another_name_is_moved_out(cfg: schema.Config) -> None:
     """Nothing else may lie in an output of DVC, where the report would take it for a cell."""
     stray = paths.all_samples(cfg) / "S2_eta0.0_seed0 (copy)"
     stray.mkdir(parents=True)
-    assert settled(cfg) == set()
+    assert names_after_moving(cfg) == set()
     assert (paths.extra(cfg) / stray.name).is_dir()
 
 

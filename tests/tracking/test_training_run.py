@@ -7,14 +7,14 @@ import pytest
 from helpers import tiny, wandb_file
 
 from ddim.config import schema
-from ddim.tracking.callbacks import ProgressLine, SampleGrid
-from ddim.tracking.run import training_run
+from ddim.tracking.training_progress import ProgressLine, SampleGrid
+from ddim.tracking.training_run import training_run
 
 
 def tracked(mode, tmp_path):
     settings = schema.Logger(mode=schema.WandbMode[mode], project="ddim", tags=["try"])
     config = {"train": {"lr": 0.01}}
-    return training_run(settings, name="train", group="digits", folder=tmp_path, config=config)
+    return training_run(settings, group="digits", folder=tmp_path, config=config)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from helpers import tiny
 from helpers.imports import closure, modules
 
-from ddim.tracking.callbacks import ProgressLine
+from ddim.tracking.training_progress import ProgressLine
 from ddim.training.callbacks import DivergedError, check_finite
 from ddim.training.fit import downsample
 from ddim.training.module import DiffusionModule

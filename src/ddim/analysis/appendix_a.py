@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ddim import multinomial, schedule
 from ddim.analysis.context import Context
-from ddim.analysis.presented import Picture, Presented, table
+from ddim.analysis.section_content import FigureContent, SectionContent, table
 from ddim.config.schema import Config
 from ddim.evaluation import intervals
 from ddim.evaluation.fid import ReferenceStatistics
@@ -39,7 +39,7 @@ MAX_UNIFORM = 1 - 2**-24  # the float32 before 1: a uniform number stays below 1
 
 
 @dataclass(frozen=True)
-class Cell:
+class DiscreteCell:
     """One eta and S: FID with its interval, the share of light pixels, the first images."""
 
     eta: float
@@ -50,17 +50,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Measured:
+class DiscreteResult:
     """Every cell of the sweep, and what it was trained and sampled with."""
 
     T: int
     train_steps: int
     num_images: int
     light: float  # share of light pixels in the training images
-    cells: tuple[Cell, ...]
+    cells: tuple[DiscreteCell, ...]
 
 
-def measure(context: Context) -> Measured:
+def measure(context: Context) -> DiscreteResult:
     """Train on the binarised training images, sample the sweep's grid, measure every cell."""
     cfg, device = context.cfg, context.device
     images = binarised(np.array(context.train.images))
@@ -73,9 +73,9 @@ def measure(context: Context) -> Measured:
             x = sample(cfg, network, S, eta, device)
             fid = frechet_distance(context.features(pictures(x)), reference)
             first = pictures(x[: cfg.analysis.num_shown])
-            cells.append(Cell(eta, S, fid, float(x.float().mean()), first))
+            cells.append(DiscreteCell(eta, S, fid, float(x.float().mean()), first))
             advance()
-    return Measured(
+    return DiscreteResult(
         T=cfg.diffusion.T,
         train_steps=cfg.train.steps,
         num_images=cfg.sample.num_images,
@@ -213,30 +213,30 @@ def _etas(cfg: Config) -> list[float]:
 # --- presentation ---------------------------------------------------------------------------------
 
 
-def present(measured: Measured) -> Presented:
+def present(result: DiscreteResult) -> SectionContent:
     """FID by eta and S, and the first images of every cell."""
-    cells = measured.cells
+    cells = result.cells
     best = min(cells, key=lambda cell: cell.fid.value)
-    return Presented(
+    return SectionContent(
         finding=(
             f"One network trained on binary images serves every η and S here too; the best cell "
             f"is η = {best.eta:g} with S = {best.S} (FID {best.fid.value:.2f})."
         ),
         text=(
-            f"Pixels are light from 128 on ({measured.light:.1%} are). {measured.num_images} "
-            f"images a cell, {measured.train_steps} steps of training, a = 1 - t/T, T = "
-            f"{measured.T}; τ_i = ⌊i T / S⌋, so every trajectory begins with the uniform x_T. η "
+            f"Pixels are light from 128 on ({result.light:.1%} are). {result.num_images} "
+            f"images a cell, {result.train_steps} steps of training, a = 1 - t/T, T = "
+            f"{result.T}; τ_i = ⌊i T / S⌋, so every trajectory begins with the uniform x_T. η "
             "names the range that the paper leaves open: at η = 0 a pixel is kept or takes the "
             "prediction and is never resampled; at η = 1 nothing is kept but through the "
             "prediction."
         ),
         numbers={f"fid_eta{cell.eta:g}_S{cell.S}": cell.fid.value for cell in cells},
-        pictures=(_samples(cells),),
+        figures=(_samples(cells),),
         tables=(_table(cells),),
     )
 
 
-def _table(cells: Sequence[Cell]) -> Table:
+def _table(cells: Sequence[DiscreteCell]) -> Table:
     etas = list(dict.fromkeys(cell.eta for cell in cells))
     steps = list(dict.fromkeys(cell.S for cell in cells))
     at = {(cell.eta, cell.S): cell.fid.value for cell in cells}
@@ -247,8 +247,8 @@ def _table(cells: Sequence[Cell]) -> Table:
     )
 
 
-def _samples(cells: Sequence[Cell]) -> Picture:
-    return Picture(
+def _samples(cells: Sequence[DiscreteCell]) -> FigureContent:
+    return FigureContent(
         file="samples.png",
         content=canvas.picture(
             np.concatenate([cell.images for cell in cells]),

@@ -11,7 +11,7 @@ import numpy as np
 
 from ddim.analysis import statistics
 from ddim.analysis.context import Context
-from ddim.analysis.presented import Picture, Presented
+from ddim.analysis.section_content import FigureContent, SectionContent
 from ddim.evaluation import intervals
 from ddim.plotting import canvas
 
@@ -40,7 +40,7 @@ class Distance:
 
 
 @dataclass(frozen=True)
-class Measured:
+class ConsistencyResult:
     """Distances by (eta, S), and the first images of every cell; empty where not measurable."""
 
     steps: tuple[int, ...]  # rising
@@ -50,20 +50,20 @@ class Measured:
     images: Mapping[tuple[float, int], np.ndarray]  # uint8 [num_shown,C,H,W]
 
 
-def measure(context: Context) -> Measured:
+def measure(context: Context) -> ConsistencyResult:
     """Compare every S of the sweep with the longest one."""
     cfg = context.cfg
     steps = tuple(sorted(cfg.sweep.steps))
     etas = tuple(eta for eta in ETAS if eta in cfg.sweep.eta)
     if 0.0 not in etas or len(steps) < 2:
-        return Measured(steps, etas, 0, {}, {})
+        return ConsistencyResult(steps, etas, 0, {}, {})
     images = {(eta, S): context.cell_images(S, eta) for eta in etas for S in steps}
     distances: dict[tuple[float, int], Distance] = {}
     for eta in etas:
         distances |= _distances(context, eta, {S: images[eta, S] for S in steps})
     num_images = len(images[0.0, steps[0]])
     first = {place: every[: cfg.analysis.num_shown] for place, every in images.items()}
-    return Measured(steps, etas, num_images, distances, first)
+    return ConsistencyResult(steps, etas, num_images, distances, first)
 
 
 def _distances(
@@ -88,45 +88,45 @@ def _to_last(vectors: Sequence[np.ndarray]) -> list[Interval]:
 # --- presentation ---------------------------------------------------------------------------------
 
 
-def present(measured: Measured) -> Presented:
+def present(result: ConsistencyResult) -> SectionContent:
     """Distances against S, and the images themselves."""
-    if not measured.distances:
-        return Presented(
+    if not result.distances:
+        return SectionContent(
             finding="Not measured here: it needs eta 0.0 and two numbers of steps in `sweep`."
         )
-    middle, longest = measured.steps[-2:]
-    at = measured.distances
+    middle, longest = result.steps[-2:]
+    at = result.distances
     contrast = "."
-    if 1.0 in measured.etas:
+    if 1.0 in result.etas:
         contrast = f", and by {at[1.0, middle].feature[0]:.0%} at η = 1."
-    return Presented(
+    return SectionContent(
         finding=(
             f"From the same x_T, the images with S = {middle} and S = {longest} differ by "
             f"{at[0.0, middle].feature[0]:.0%} of the feature distance of unrelated images at "
             f"η = 0{contrast}"
         ),
-        text=f"Mean over {measured.num_images} images of the sweep, the first of each cell, none "
+        text=f"Mean over {result.num_images} images of the sweep, the first of each cell, none "
         "left out.",
-        numbers=_numbers(measured),
-        pictures=(_curves(measured), _grid(measured)),
+        numbers=_numbers(result),
+        figures=(_curves(result), _grid(result)),
     )
 
 
-def _numbers(measured: Measured) -> dict[str, float]:
+def _numbers(result: ConsistencyResult) -> dict[str, float]:
     numbers = {}
-    for (eta, S), distance in measured.distances.items():
-        if measured.steps[-1] != S:
+    for (eta, S), distance in result.distances.items():
+        if result.steps[-1] != S:
             numbers[f"pixel_eta{eta:g}_S{S}"] = distance.pixel[0]
             numbers[f"feature_eta{eta:g}_S{S}"] = distance.feature[0]
     return numbers
 
 
-def _curves(measured: Measured) -> Picture:
-    *steps, longest = measured.steps
+def _curves(result: ConsistencyResult) -> FigureContent:
+    *steps, longest = result.steps
     with canvas.canvas(2, width=7.4) as figure:
         for axes, name in zip(figure.axes, ("pixel", "feature"), strict=True):
-            for i, eta in enumerate(measured.etas):
-                row = [getattr(measured.distances[eta, S], name) for S in steps]
+            for i, eta in enumerate(result.etas):
+                row = [getattr(result.distances[eta, S], name) for S in steps]
                 canvas.curve(axes, i, steps, [mean for mean, _, _ in row], f"η = {eta:g}")
                 canvas.band(axes, i, steps, [low for _, low, _ in row], [high for *_, high in row])
             canvas.level(axes, 1)
@@ -134,9 +134,9 @@ def _curves(measured: Measured) -> Picture:
             axes.set_ylim(bottom=0)
             canvas.ticks(axes, steps)
         figure.axes[0].legend()
-    every = measured.distances.values()
+    every = result.distances.values()
     columns = ["eta", "S", "pixel", "pixel_low", "pixel_high"]
-    return Picture(
+    return FigureContent(
         file="distances.png",
         content=figure.png,
         caption=f"Distance to the image with S = {longest} from the same x_T; 1 (dotted) is the "
@@ -150,10 +150,10 @@ def _curves(measured: Measured) -> Picture:
     )
 
 
-def _grid(measured: Measured) -> Picture:
-    places = list(measured.images)
-    images = list(measured.images.values())
-    return Picture(
+def _grid(result: ConsistencyResult) -> FigureContent:
+    places = list(result.images)
+    images = list(result.images.values())
+    return FigureContent(
         file="same_latent.png",
         content=canvas.picture(
             np.concatenate(images),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ddim.analysis.context import DRAWS, Context, pixels
-from ddim.analysis.presented import Picture, Presented, table
+from ddim.analysis.section_content import FigureContent, SectionContent, table
 from ddim.evaluation import intervals
 from ddim.evaluation.reconstruction import squared_errors
 from ddim.images import to_float
@@ -39,7 +39,7 @@ class Edited:
 
 
 @dataclass(frozen=True)
-class Measured:
+class EditResult:
     """Every direction and strength; nothing where there are no classes."""
 
     num_images: int
@@ -53,10 +53,10 @@ class Measured:
         return [edit for edit in self.edits if edit.direction == direction]
 
 
-def measure(context: Context) -> Measured:
+def measure(context: Context) -> EditResult:
     """Edit held-out images at every strength and ask the classifier."""
     if not context.has_classes:
-        return Measured(0, (), (), (), np.empty(0, np.uint8))
+        return EditResult(0, (), (), (), np.empty(0, np.uint8))
     context.require_images()
     analysis = context.cfg.analysis
     images, labels = _held_out(context)
@@ -74,7 +74,7 @@ def measure(context: Context) -> Measured:
             edits.append(_judge(name, strength, predicted, labels, targets, change))
             if name == TOWARDS:
                 columns.append(pixels(moved[: analysis.num_shown]))
-    return Measured(
+    return EditResult(
         num_images=len(images),
         edits=tuple(edits),
         labels=tuple(map(int, labels[: analysis.num_shown])),
@@ -136,15 +136,15 @@ def _judge(
 # --- presentation ---------------------------------------------------------------------------------
 
 
-def present(measured: Measured) -> Presented:
+def present(result: EditResult) -> SectionContent:
     """Shares against strength, and edits to look at."""
-    if not measured.edits:
-        return Presented(finding="Not measured here: it needs labels and features=classifier.")
-    n = measured.num_images
-    best = max(measured.of(TOWARDS), key=lambda edit: edit.as_target[0])
-    chance = next(edit for edit in measured.of(CONTROL) if edit.strength == best.strength)
+    if not result.edits:
+        return SectionContent(finding="Not measured here: it needs labels and features=classifier.")
+    n = result.num_images
+    best = max(result.of(TOWARDS), key=lambda edit: edit.as_target[0])
+    chance = next(edit for edit in result.of(CONTROL) if edit.strength == best.strength)
     columns = ["direction", "strength", "seen as target", "low", "high"]
-    return Presented(
+    return SectionContent(
         finding=(
             f"Moved by {best.strength:g} times the difference of two class means, "
             f"{best.as_target[0]:.0%} of {n} held-out images are recognised as the other class; a "
@@ -155,56 +155,56 @@ def present(measured: Measured) -> Presented:
             "images; the edited ones are held out. All other classes take turns as the target."
         ),
         numbers={
-            **{f"target_at_{e.strength:g}": e.as_target[0] for e in measured.of(TOWARDS)},
-            **{f"control_at_{e.strength:g}": e.as_target[0] for e in measured.of(CONTROL)},
+            **{f"target_at_{e.strength:g}": e.as_target[0] for e in result.of(TOWARDS)},
+            **{f"control_at_{e.strength:g}": e.as_target[0] for e in result.of(CONTROL)},
         },
-        pictures=(_shares(measured), _strips(measured)),
+        figures=(_shares(result), _strips(result)),
         tables=(
             table(
                 f"What the classifier sees in {n} edited images",
                 [*columns, "seen as itself", "change of the pixels"],
-                [edit.row for edit in measured.edits],
+                [edit.row for edit in result.edits],
             ),
         ),
     )
 
 
-def _shares(measured: Measured) -> Picture:
+def _shares(result: EditResult) -> FigureContent:
     with canvas.canvas() as figure:
         (axes,) = figure.axes
         for i, direction in enumerate((TOWARDS, CONTROL)):
-            edits = measured.of(direction)
+            edits = result.of(direction)
             x = [edit.strength for edit in edits]
             share, low, high = (list(c) for c in zip(*(e.as_target for e in edits), strict=True))
             canvas.curve(axes, i + 1, x, share, f"{direction}: seen as target")
             canvas.band(axes, i + 1, x, low, high)
-        edits = measured.of(TOWARDS)
+        edits = result.of(TOWARDS)
         x, itself = [e.strength for e in edits], [e.as_itself for e in edits]
         canvas.curve(axes, 0, x, itself, f"{TOWARDS}: still seen as itself")
         axes.set(xlabel="strength", ylabel="share of the images", ylim=(-0.03, 1.03))
         axes.legend()
     columns = ["direction", "strength", "seen as target", "low", "high"]
-    return Picture(
+    return FigureContent(
         file="shares.png",
         content=figure.png,
         caption="Share of edits that the classifier recognises, against strength. "
         "Bands: 95 % intervals.",
         alt="; ".join(
             f"{e.direction}, strength {e.strength:g}: {e.as_target[0]:.0%} seen as target"
-            for e in measured.edits
+            for e in result.edits
         ),
         columns=[*columns, "seen_as_itself", "pixel_change"],
-        rows=[edit.row for edit in measured.edits],
+        rows=[edit.row for edit in result.edits],
     )
 
 
-def _strips(measured: Measured) -> Picture:
-    changes = list(zip(measured.labels, measured.targets, strict=True))
-    strengths = [edit.strength for edit in measured.of(TOWARDS)]
-    return Picture(
+def _strips(result: EditResult) -> FigureContent:
+    changes = list(zip(result.labels, result.targets, strict=True))
+    strengths = [edit.strength for edit in result.of(TOWARDS)]
+    return FigureContent(
         file="strips.png",
         content=canvas.picture(
-            np.concatenate(list(measured.images)),
+            np.concatenate(list(result.images)),
             len(strengths) + 1,
             row_labels=[f"{label} to {target}" for label, target in changes],
             column_labels=["real", *(f"{strength:g}" for strength in strengths)],

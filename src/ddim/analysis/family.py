@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ddim import sampler, variational
 from ddim.analysis.context import LOSSES, PATHS, SIMULATION, Context
-from ddim.analysis.presented import Picture, Presented, table
+from ddim.analysis.section_content import FigureContent, SectionContent, table
 from ddim.evaluation import intervals
 from ddim.noise import Noise
 from ddim.objective import q_sample
@@ -59,7 +59,7 @@ class Bits:
 
 
 @dataclass(frozen=True)
-class Measured:
+class FamilyResult:
     """All four measurements."""
 
     T: int
@@ -84,7 +84,7 @@ class Measured:
 
     @property
     def allowed_deviation(self) -> float:
-        """What so many comparisons may reach by chance, at 95 % together (Bonferroni)."""
+        """The largest that chance alone explains, at 95 % over all comparisons (Bonferroni)."""
         return float(stats.norm.ppf(1 - 0.05 / 2 / self.num_comparisons))
 
     @property
@@ -93,8 +93,8 @@ class Measured:
         return next(bits.total[0] for bits in self.bits if bits.key == "ddpm")
 
 
-def measure(context: Context) -> Measured:
-    """Simulate, weigh, bound, and walk along a chain of DDPM."""
+def measure(context: Context) -> FamilyResult:
+    """Marginals, weighted losses, the bound, and every step of a DDPM trajectory."""
     context.require_images()
     cfg, alpha_bar = context.cfg, context.alpha_bar
     marginals = _marginals(context)
@@ -108,7 +108,7 @@ def measure(context: Context) -> Measured:
         )
         gammas[eta] = np.array(list(weights))
     mean_error, std_error = _ddpm_steps(context)
-    return Measured(
+    return FamilyResult(
         T=cfg.diffusion.T,
         num_images=cfg.analysis.num_images,
         num_simulations=cfg.analysis.family.num_simulations,
@@ -242,41 +242,39 @@ def ddpm_mean(x: Tensor, eps: Tensor, a: float, a_prev: float) -> Tensor:
 # --- presentation ---------------------------------------------------------------------------------
 
 
-def present(measured: Measured) -> Presented:
+def present(result: FamilyResult) -> SectionContent:
     """The four measurements, (a) to (d)."""
-    agree = measured.largest_deviation <= measured.allowed_deviation
+    agree = result.largest_deviation <= result.allowed_deviation
     verdict = "agree with" if agree else "differ from"
-    step_error = max(measured.ddpm_mean_error, measured.ddpm_std_error)
-    return Presented(
+    step_error = max(result.ddpm_mean_error, result.ddpm_std_error)
+    return SectionContent(
         finding=(
             f"Simulated both ways, the marginals {verdict} the claimed ones for η = 0, 0.5 and 1; "
-            f"the same per-timestep losses give DDPM's bound, {measured.ddpm_bits:.2f} bits per "
+            f"the same per-timestep losses give DDPM's bound, {result.ddpm_bits:.2f} bits per "
             f"dimension on held-out images, and every other J_σ; η = 1 differs from DDPM's own "
             f"step by at most {step_error:.0e}."
         ),
-        text="\n\n".join(
-            (_on_marginals(measured), ON_WEIGHTS, _on_bound(measured), _on_steps(measured))
-        ),
+        text="\n\n".join((_on_marginals(result), ON_WEIGHTS, _on_bound(result), _on_steps(result))),
         numbers={
-            "marginal_largest_deviation": measured.largest_deviation,
-            "marginal_allowed_deviation": measured.allowed_deviation,
-            **{f"bits_{bits.key}": bits.total[0] for bits in measured.bits},
-            "ddpm_mean_error": measured.ddpm_mean_error,
-            "ddpm_std_error": measured.ddpm_std_error,
+            "marginal_largest_deviation": result.largest_deviation,
+            "marginal_allowed_deviation": result.allowed_deviation,
+            **{f"bits_{bits.key}": bits.total[0] for bits in result.bits},
+            "ddpm_mean_error": result.ddpm_mean_error,
+            "ddpm_std_error": result.ddpm_std_error,
         },
-        pictures=(_marginals_figure(measured), _gamma_figure(measured)),
-        tables=(_bits_table(measured),),
+        figures=(_marginals_figure(result), _gamma_figure(result)),
+        tables=(_bits_table(result),),
     )
 
 
-def _on_marginals(measured: Measured) -> str:
+def _on_marginals(result: FamilyResult) -> str:
     return (
-        f"**(a)** {measured.num_simulations} pixels of held-out images were sent through all "
-        f"{measured.T} steps of the non-Markovian forward process q_σ(x_t | x_{{t-1}}, x_0), and "
+        f"**(a)** {result.num_simulations} pixels of held-out images were sent through all "
+        f"{result.T} steps of the non-Markovian forward process q_σ(x_t | x_{{t-1}}, x_0), and "
         "as many through the backward one, for η = 0, 0.5 and 1. Mean and variance were compared "
-        f"with the claimed marginal N(√a x_0, 1 - a) {measured.num_comparisons} times; the largest "
-        f"deviation is {measured.largest_deviation:.1f} standard errors (so many comparisons allow "
-        f"{measured.allowed_deviation:.1f}, at 95 % together)."
+        f"with the claimed marginal N(√a x_0, 1 - a) {result.num_comparisons} times; the largest "
+        f"deviation is {result.largest_deviation:.1f} standard errors (so many comparisons allow "
+        f"{result.allowed_deviation:.1f}, at 95 % together)."
     )
 
 
@@ -290,38 +288,38 @@ ON_WEIGHTS = (
 )
 
 
-def _on_bound(measured: Measured) -> str:
+def _on_bound(result: FamilyResult) -> str:
     return (
         f"**(c)** At η = 1, J_σ is DDPM's variational bound: L_T + Σ L_(t-1) + L_0, with its "
-        f"discrete decoder over 256 grey levels. On {measured.num_images} held-out images, every "
-        f"t once per image: {measured.ddpm_bits:.3f} bits per dimension."
+        f"discrete decoder over 256 grey levels. On {result.num_images} held-out images, every "
+        f"t once per image: {result.ddpm_bits:.3f} bits per dimension."
     )
 
 
-def _on_steps(measured: Measured) -> str:
+def _on_steps(result: FamilyResult) -> str:
     return (
         f"**(d)** Along a whole chain at η = 1 with the trained network, the mean of Eq. 12 "
-        f"differs from DDPM's Eq. 11 by at most {measured.ddpm_mean_error:.1e} (relative) and σ "
-        f"from √β-tilde by at most {measured.ddpm_std_error:.1e}. (β-tilde = (1 - a_prev)/(1 - a) "
+        f"differs from DDPM's Eq. 11 by at most {result.ddpm_mean_error:.1e} (relative) and σ "
+        f"from √β-tilde by at most {result.ddpm_std_error:.1e}. (β-tilde = (1 - a_prev)/(1 - a) "
         "β; the lecture's Case 1 prints 1 - β for the last factor, a misprint.)"
     )
 
 
-def _bits_table(measured: Measured) -> Table:
+def _bits_table(result: FamilyResult) -> Table:
     columns = ["p_θ", "L_T", "sum of L_(t-1)", "L_0", "total", "low", "high"]
     return table(
-        f"Bits per dimension on {measured.num_images} held-out images, from the same losses",
+        f"Bits per dimension on {result.num_images} held-out images, from the same losses",
         columns,
-        [(b.name, b.prior, b.steps, b.decoder, *b.total) for b in measured.bits],
+        [(b.name, b.prior, b.steps, b.decoder, *b.total) for b in result.bits],
     )
 
 
-def _marginals_figure(measured: Measured) -> Picture:
-    half = intervals.Z * math.sqrt(2 / measured.num_simulations)
+def _marginals_figure(result: FamilyResult) -> FigureContent:
+    half = intervals.Z * math.sqrt(2 / result.num_simulations)
     with canvas.canvas(2, width=7.4) as figure:
         for axes, direction in zip(figure.axes, DIRECTIONS, strict=True):
             for i, eta in enumerate(SIMULATED_ETAS):
-                every = [m for m in measured.marginals if (m.eta, m.direction) == (eta, direction)]
+                every = [m for m in result.marginals if (m.eta, m.direction) == (eta, direction)]
                 every.sort(key=lambda m: m.t)
                 t, variance = [m.t for m in every], [m.variance for m in every]
                 canvas.thin_curve(axes, i, t, variance, f"η = {eta:g}")
@@ -330,8 +328,8 @@ def _marginals_figure(measured: Measured) -> Picture:
             canvas.level(axes, 1)
             axes.set(xlabel="t", ylabel="variance / (1 - a)", title=f"simulated {direction}")
         figure.axes[0].legend()
-    variances = [m.variance for m in measured.marginals]
-    return Picture(
+    variances = [m.variance for m in result.marginals]
+    return FigureContent(
         file="marginals.png",
         content=figure.png,
         caption="Variance of simulated x_t around √a x_0, in units of 1 - a, with 95 % intervals: "
@@ -339,30 +337,30 @@ def _marginals_figure(measured: Measured) -> Picture:
         alt="Two panels, forward and backward simulation; three curves each, for η = 0, 0.5 and "
         f"1, between {min(variances):.3f} and {max(variances):.3f}.",
         columns=["eta", "direction", "t", "mean", "mean_off", "variance", "variance_off"],
-        rows=[tuple(vars(marginal).values()) for marginal in measured.marginals],
+        rows=[tuple(vars(marginal).values()) for marginal in result.marginals],
     )
 
 
-def _gamma_figure(measured: Measured) -> Picture:
+def _gamma_figure(result: FamilyResult) -> FigureContent:
     """gamma_t of several members beside the losses that they weigh."""
-    losses, T = measured.losses, len(measured.losses)
+    losses, T = result.losses, len(result.losses)
     t = np.arange(2, T + 1)
     with canvas.canvas(2, width=7.4) as figure:
         left, right = figure.axes
         canvas.thin_curve(left, 0, np.arange(1, T + 1), losses, "loss")
         left.set(xlabel="t", ylabel="E ||ε - ε_θ||² / d", title="one list of losses", yscale="log")
-        for i, (eta, gamma) in enumerate(measured.gammas.items()):
+        for i, (eta, gamma) in enumerate(result.gammas.items()):
             canvas.thin_curve(right, i, t, gamma, f"η = {eta:g}")
         right.set(xlabel="t", ylabel="γ_t", title="many lists of weights", yscale="log")
         right.legend()
-    columns = [losses[1:], *measured.gammas.values()]
-    return Picture(
+    columns = [losses[1:], *result.gammas.values()]
+    return FigureContent(
         file="gamma.png",
         content=figure.png,
         caption="The trained network's loss at each t on held-out images, and the weights that "
         "members of the family give to it.",
         alt=f"Left, the loss against t, {losses[0]:.2g} at t = 1 and {losses[-1]:.2g} at "
         f"t = {T}. Right, the weights γ of several η against t, on logarithmic axes.",
-        columns=["t", "loss", *(f"gamma_eta{eta:g}" for eta in measured.gammas)],
+        columns=["t", "loss", *(f"gamma_eta{eta:g}" for eta in result.gammas)],
         rows=[(int(s), *map(float, row)) for s, *row in zip(t, *columns, strict=True)],
     )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ddim.analysis.context import PATHS, Context, pixels
-from ddim.analysis.presented import Picture, Presented, table
+from ddim.analysis.section_content import FigureContent, SectionContent, table
 from ddim.evaluation import intervals
 from ddim.plotting import canvas
 from ddim.records.section import Table
@@ -46,7 +46,7 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Measured:
+class InterpolationResult:
     """All kinds of paths, the first of them as images, and the four-corner grid."""
 
     S: int
@@ -58,7 +58,7 @@ class Measured:
     corners: np.ndarray  # uint8 [CORNERS**2,C,H,W]
 
 
-def measure(context: Context) -> Measured:
+def measure(context: Context) -> InterpolationResult:
     """Decode paths between pairs of latents, random ones and encoded ones."""
     context.require_images()
     analysis = context.cfg.analysis
@@ -75,7 +75,7 @@ def measure(context: Context) -> Measured:
     )
     quality = {kind: _quality(context, images, real) for kind, images in paths.items()}
     num_shown = max(1, analysis.num_shown // 2)
-    return Measured(
+    return InterpolationResult(
         S=analysis.steps,
         points=analysis.interpolate.points,
         num_pairs=len(random) // 2,
@@ -142,11 +142,11 @@ def _corners(context: Context, corners: Tensor) -> np.ndarray:
 # --- presentation ---------------------------------------------------------------------------------
 
 
-def present(measured: Measured) -> Presented:
+def present(result: InterpolationResult) -> SectionContent:
     """The quality of every kind of path, and paths to look at."""
-    ours, line = (measured.quality[ENCODED, method] for method in METHODS)
-    norm = measured.middle_norm
-    return Presented(
+    ours, line = (result.quality[ENCODED, method] for method in METHODS)
+    norm = result.middle_norm
+    return SectionContent(
         finding=(
             f"Between two encoded real images, slerp's path is {ours.length:.1f} times as long as "
             f"the distance of its ends in feature space and its largest step "
@@ -155,26 +155,26 @@ def present(measured: Measured) -> Presented:
             f"as far from the nearest training image as its ends are ({line.middle:.2f})."
         ),
         text=(
-            f"S = {measured.S}, {measured.points} points a path. A straight line between two "
+            f"S = {result.S}, {result.points} points a path. A straight line between two "
             "latents leaves the shell where normal vectors lie: its middle has "
             f"{norm[RANDOM]:.2f} of the norm of its ends between random latents, "
             f"{norm[ENCODED]:.2f} between encoded images. Slerp keeps the norm; the table says "
             "what the images make of that. An even path has a largest step of 1 mean step, one "
             "without detours a length of 1."
         ),
-        numbers=_numbers(measured),
-        pictures=(
-            _profile(measured),
-            *(_strips(measured, ends) for ends in ENDS),
-            _corners_picture(measured.corners),
+        numbers=_numbers(result),
+        figures=(
+            _profile(result),
+            *(_strips(result, ends) for ends in ENDS),
+            _corners_figure(result.corners),
         ),
-        tables=(_table(measured),),
+        tables=(_table(result),),
     )
 
 
-def _numbers(measured: Measured) -> dict[str, float]:
+def _numbers(result: InterpolationResult) -> dict[str, float]:
     numbers: dict[str, float] = {}
-    for (ends, method), quality in measured.quality.items():
+    for (ends, method), quality in result.quality.items():
         key = f"{ends.split()[0]}_{method.split()[0]}"
         numbers |= {
             f"{key}_largest": quality.largest_step,
@@ -184,28 +184,28 @@ def _numbers(measured: Measured) -> dict[str, float]:
     return numbers
 
 
-def _table(measured: Measured) -> Table:
+def _table(result: InterpolationResult) -> Table:
     columns = ["path", "largest step / mean step", "length / distance"]
     return table(
-        f"Smoothness in feature space, mean over {measured.num_pairs} paths",
+        f"Smoothness in feature space, mean over {result.num_pairs} paths",
         [*columns, "nearest-neighbour distance of the middle / of the ends"],
         [
             (f"{ends}, {method}", quality.largest_step, quality.length, quality.middle)
-            for (ends, method), quality in measured.quality.items()
+            for (ends, method), quality in result.quality.items()
         ],
     )
 
 
-def _profile(measured: Measured) -> Picture:
-    positions = [i / (measured.points - 1) for i in range(measured.points)]
+def _profile(result: InterpolationResult) -> FigureContent:
+    positions = [i / (result.points - 1) for i in range(result.points)]
     with canvas.canvas() as figure:
         (axes,) = figure.axes
-        for i, (kind, quality) in enumerate(measured.quality.items()):
+        for i, (kind, quality) in enumerate(result.quality.items()):
             canvas.curve(axes, i, positions, quality.nearest, ", ".join(kind))
         axes.set(xlabel="position on the path", ylabel="distance to the nearest training image")
         axes.set_ylim(bottom=0)
         axes.legend()
-    return Picture(
+    return FigureContent(
         file="nearest_neighbour.png",
         content=figure.png,
         caption="How far the images on a path are from real ones, in feature space.",
@@ -214,17 +214,17 @@ def _profile(measured: Measured) -> Picture:
         columns=["ends", "method", "position", "distance"],
         rows=[
             (*kind, position, distance)
-            for kind, quality in measured.quality.items()
+            for kind, quality in result.quality.items()
             for position, distance in zip(positions, quality.nearest, strict=True)
         ],
     )
 
 
-def _strips(measured: Measured, ends: str) -> Picture:
-    kinds = [measured.images[ends, method] for method in METHODS]
+def _strips(result: InterpolationResult, ends: str) -> FigureContent:
+    kinds = [result.images[ends, method] for method in METHODS]
     pairs = range(len(kinds[0]))
     rows = [images[pair] for pair in pairs for images in kinds]
-    return Picture(
+    return FigureContent(
         file=f"{ends.split()[0]}.png",
         content=canvas.picture(
             np.concatenate(rows), len(rows[0]), row_labels=list(METHODS) * len(pairs)
@@ -237,9 +237,9 @@ def _strips(measured: Measured, ends: str) -> Picture:
     )
 
 
-def _corners_picture(images: np.ndarray) -> Picture:
+def _corners_figure(images: np.ndarray) -> FigureContent:
     weights = torch.linspace(0, 1, CORNERS).tolist()
-    return Picture(
+    return FigureContent(
         file="corners.png",
         content=canvas.picture(images, CORNERS),
         caption="Four random latents in the corners, slerp of slerps between them (D.5).",

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ddim.analysis import statistics
 from ddim.analysis.context import DRAWS, Context, pixels
-from ddim.analysis.presented import Picture, Presented, table
+from ddim.analysis.section_content import FigureContent, SectionContent, table
 from ddim.evaluation import intervals
 from ddim.evaluation.reconstruction import squared_errors
 from ddim.objective import q_sample
@@ -55,7 +55,7 @@ class PixelVariation:
 
 
 @dataclass(frozen=True)
-class Measured:
+class InversionResult:
     """Both encoders, and how normal the latents of encoded images are."""
 
     S: int
@@ -84,7 +84,7 @@ class Measured:
         return torch.from_numpy(flat).double().norm(dim=1).numpy()
 
 
-def measure(context: Context) -> Measured:
+def measure(context: Context) -> InversionResult:
     """Encode every image several times both ways and decode; then look at the latents."""
     context.require_images()
     analysis = context.cfg.analysis
@@ -93,7 +93,7 @@ def measure(context: Context) -> Measured:
     ddpm = [diffuse(context, images, S, seed=DRAWS + k) for k in range(draws)]
     ddim = [context.encode(images, S) for _ in range(draws)]
     latents = context.encode(images, S)
-    return Measured(
+    return InversionResult(
         S=S,
         draws=draws,
         num_images=len(images),
@@ -155,35 +155,35 @@ def pixel_std(images: np.ndarray) -> np.ndarray:
 # --- presentation ---------------------------------------------------------------------------------
 
 
-def present(measured: Measured) -> Presented:
+def present(result: InversionResult) -> SectionContent:
     """Both encoders beside each other, and the latents beside the normal distribution."""
-    ddpm, ddim = measured.ddpm, measured.ddim
-    return Presented(
+    ddpm, ddim = result.ddpm, result.ddim
+    return SectionContent(
         finding=(
-            f"Encoded {measured.draws} times, an image's latents spread by {ddpm.spread:.2f} per "
+            f"Encoded {result.draws} times, an image's latents spread by {ddpm.spread:.2f} per "
             f"pixel under DDPM and by {ddim.spread:g} under DDIM; the round trip costs a squared "
             f"error of {ddim.mse[0]:.2g} under DDIM and {ddpm.mse[0]:.2g} under DDPM."
         ),
-        text=_text(measured),
-        numbers=_numbers(measured),
-        pictures=(_strip(measured), _latents_figure(measured)),
-        tables=(_encoders(measured), _moments(measured)),
+        text=_text(result),
+        numbers=_numbers(result),
+        figures=(_strip(result), _latents_figure(result)),
+        tables=(_encoders(result), _moments(result)),
     )
 
 
-def _numbers(measured: Measured) -> dict[str, float]:
-    ddpm, ddim, varying = measured.ddpm, measured.ddim, measured.pixels
+def _numbers(result: InversionResult) -> dict[str, float]:
+    ddpm, ddim, varying = result.ddpm, result.ddim, result.pixels
     numbers = {
         "ddpm_spread": ddpm.spread,
         "ddim_spread": ddim.spread,
         "ddim_largest_difference": ddim.largest_difference,
         "ddpm_round_trip": ddpm.mse[0],
         "ddim_round_trip": ddim.mse[0],
-        **{f"latent_{key}": value for key, value in measured.moments._asdict().items()},
-        "norm_mean": float(measured.norms.mean()),
-        "norm_mean_of_chi": float(stats.chi(measured.d).mean()),
-        "norm_ks_distance": measured.chi.distance,
-        "norm_ks_p": measured.chi.p_value,
+        **{f"latent_{key}": value for key, value in result.moments._asdict().items()},
+        "norm_mean": float(result.norms.mean()),
+        "norm_mean_of_chi": float(stats.chi(result.d).mean()),
+        "norm_ks_distance": result.chi.distance,
+        "norm_ks_p": result.chi.p_value,
     }
     if varying is not None:
         numbers["latent_std_constant_pixels"] = varying.std_constant
@@ -191,19 +191,19 @@ def _numbers(measured: Measured) -> dict[str, float]:
     return numbers
 
 
-def _text(measured: Measured) -> str:
-    a, widest, chi = measured.a, measured.ddim.largest_difference, measured.chi
+def _text(result: InversionResult) -> str:
+    a, widest, chi = result.a, result.ddim.largest_difference, result.chi
     again = "equal to the last bit" if widest == 0 else f"equal up to {widest:.1g}"
     verdict = "no sign against it" if chi.p_value > 0.05 else "they are not"
     return (
-        f"Both kinds of latents lie at tau_S = {measured.last_t} and are decoded by the same "
-        f"deterministic sampler (S = {measured.S}). DDPM's hold the image at √a = "
+        f"Both kinds of latents lie at tau_S = {result.last_t} and are decoded by the same "
+        f"deterministic sampler (S = {result.S}). DDPM's hold the image at √a = "
         f"{math.sqrt(a):.2g} times its size, under fresh noise of {math.sqrt(1 - a):.4f}; DDIM's "
         f"are {again}: encoding draws nothing.\n\n"
         f"Were the encoder exact and the network perfect, latents of real images would be "
-        f"standard normal and their norms chi-distributed with {measured.d} degrees of freedom. A "
-        f"Kolmogorov-Smirnov test of the {measured.num_images} norms gives a distance of "
-        f"{chi.distance:.3f} (p = {chi.p_value:.2g}): {verdict}.{_on_pixels(measured.pixels)}"
+        f"standard normal and their norms chi-distributed with {result.d} degrees of freedom. A "
+        f"Kolmogorov-Smirnov test of the {result.num_images} norms gives a distance of "
+        f"{chi.distance:.3f} (p = {chi.p_value:.2g}): {verdict}.{_on_pixels(result.pixels)}"
     )
 
 
@@ -220,54 +220,54 @@ def _on_pixels(varying: PixelVariation | None) -> str:
     return text + (" An invertible map cannot make noise out of a constant." if less else "")
 
 
-def _rows(measured: Measured) -> list[tuple[str, float, float, float, float, float]]:
-    both = (measured.ddpm, measured.ddim)
+def _rows(result: InversionResult) -> list[tuple[str, float, float, float, float, float]]:
+    both = (result.ddpm, result.ddim)
     return [(one.encoder, one.spread, one.largest_difference, *one.mse) for one in both]
 
 
-def _encoders(measured: Measured) -> Table:
+def _encoders(result: InversionResult) -> Table:
     columns = ["encoder", "spread of the latents", "largest difference", "round-trip error"]
-    images = f"{measured.num_images} held-out images (error: on [0, 1])"
-    title = f"{measured.draws} encodings of each of {images}"
-    return table(title, [*columns, "low", "high"], _rows(measured))
+    images = f"{result.num_images} held-out images (error: on [0, 1])"
+    title = f"{result.draws} encodings of each of {images}"
+    return table(title, [*columns, "low", "high"], _rows(result))
 
 
-def _moments(measured: Measured) -> Table:
+def _moments(result: InversionResult) -> Table:
     return table(
-        f"Are the latents standard normal? {measured.num_images} encoded images, "
-        f"{measured.d} numbers each",
+        f"Are the latents standard normal? {result.num_images} encoded images, "
+        f"{result.d} numbers each",
         ["", "mean", "variance", "skewness", "excess kurtosis"],
         [
-            ["encoded images", *measured.moments],
-            ["as many true normal numbers", *measured.moments_of_normal],
+            ["encoded images", *result.moments],
+            ["as many true normal numbers", *result.moments_of_normal],
         ],
     )
 
 
-def _strip(measured: Measured) -> Picture:
-    rows, labels = [measured.originals], ["original"]
-    for one in (measured.ddpm, measured.ddim):
+def _strip(result: InversionResult) -> FigureContent:
+    rows, labels = [result.originals], ["original"]
+    for one in (result.ddpm, result.ddim):
         rows += one.decoded
         labels += [f"{one.encoder}, {k + 1}" for k in range(len(one.decoded))]
     images = np.concatenate(rows)
-    return Picture(
+    return FigureContent(
         file="round_trip.png",
-        content=canvas.picture(images, len(measured.originals), row_labels=labels),
+        content=canvas.picture(images, len(result.originals), row_labels=labels),
         caption="Held-out images; below, what comes back from DDPM's latents and from DDIM's.",
         alt="Rows of images: originals; what DDPM's latents decode to (squared error "
-        f"{measured.ddpm.mse[0]:.2g}); what DDIM's latents decode to (squared error "
-        f"{measured.ddim.mse[0]:.2g}).",
+        f"{result.ddpm.mse[0]:.2g}); what DDIM's latents decode to (squared error "
+        f"{result.ddim.mse[0]:.2g}).",
         columns=["encoder", "spread", "largest_difference", "error", "low", "high"],
-        rows=_rows(measured),
+        rows=_rows(result),
     )
 
 
-def _latents_figure(measured: Measured) -> Picture:
-    norms, d = measured.norms, measured.d
+def _latents_figure(result: InversionResult) -> FigureContent:
+    norms, d = result.norms, result.d
     chi = stats.chi(d)
     r = np.linspace(min(norms.min(), math.sqrt(d) - 3), max(norms.max(), math.sqrt(d) + 3), 200)
     quantiles = np.linspace(0.005, 0.995, 67)
-    ours, normal = np.quantile(measured.latents.ravel(), quantiles), stats.norm.ppf(quantiles)
+    ours, normal = np.quantile(result.latents.ravel(), quantiles), stats.norm.ppf(quantiles)
     with canvas.canvas(2, width=7.4) as figure:
         left, right = figure.axes
         canvas.bars(left, 1, norms, max(8, len(norms) // 6), "encoded images")
@@ -278,7 +278,7 @@ def _latents_figure(measured: Measured) -> Picture:
         right.scatter(normal, ours, s=12, color=stroke(1).light, label="encoded images")
         right.set(xlabel="quantile of N(0, 1)", ylabel="quantile of the latents")
         right.legend(loc="lower right")
-    return Picture(
+    return FigureContent(
         file="latents.png",
         content=figure.png,
         caption="Latents of encoded held-out images: norms (left) and all entries (right).",

@@ -6,7 +6,7 @@ import numpy as np
 
 from ddim.analysis import statistics
 from ddim.analysis.context import PATHS, Context
-from ddim.analysis.presented import Picture, Presented
+from ddim.analysis.section_content import FigureContent, SectionContent
 from ddim.evaluation import intervals
 from ddim.plotting import canvas
 
@@ -18,7 +18,7 @@ CLAIM = (
 
 
 @dataclass(frozen=True)
-class Measured:
+class OdeResult:
     """Relative distance to the reference solution, for every shorter one, from the same x_T."""
 
     num_images: int
@@ -47,7 +47,7 @@ class Measured:
         return statistics.order(self.middle_steps, [at[S] for S in self.middle_steps])
 
 
-def measure(context: Context) -> Measured:
+def measure(context: Context) -> OdeResult:
     """Solve from the same x_T with every number of steps; the longest is the reference solution."""
     cfg = context.cfg
     *steps, longest = cfg.analysis.ode.steps
@@ -59,7 +59,7 @@ def measure(context: Context) -> Measured:
         error = (context.decode(x_T, S).double().flatten(1) - reference).norm(dim=1) / size
         means.append(float(error.mean()))
         rows.append(intervals.of_mean(np.asarray(error)))
-    return Measured(
+    return OdeResult(
         num_images=len(x_T),
         T=cfg.diffusion.T,
         steps=tuple(steps),
@@ -73,11 +73,11 @@ def measure(context: Context) -> Measured:
 # --- presentation ---------------------------------------------------------------------------------
 
 
-def present(measured: Measured) -> Presented:
+def present(result: OdeResult) -> SectionContent:
     """The error against S, with the fitted order."""
-    steps, errors, middle = measured.steps, measured.errors, measured.middle_steps
-    longest, order, slope = measured.longest, measured.order, measured.plain_slope
-    return Presented(
+    steps, errors, middle = result.steps, result.errors, result.middle_steps
+    longest, order, slope = result.longest, result.order, result.plain_slope
+    return SectionContent(
         finding=(
             f"The error falls as S^-{order:.2f} over S = {steps[0]}..{steps[-1]} "
             f"(Euler's method: 1); at S = {steps[0]} it is {errors[0]:.0%} of the image, "
@@ -85,41 +85,41 @@ def present(measured: Measured) -> Presented:
         ),
         text=(
             f"Relative distance |x_0(S) - x_0({longest})| / |x_0({longest})| from the same x_T, "
-            f"mean over {measured.num_images} images. The reference solution has an error of the "
+            f"mean over {result.num_images} images. The reference solution has an error of the "
             f"same kind, so the model fitted is S^-p - {longest}^-p. A straight line on the "
             f"logarithms over S = {middle[0]}..{middle[-1]} has the slope {-slope:.2f}."
-            f"{_late_start(measured)}"
+            f"{_late_start(result)}"
         ),
         numbers={
             **{f"error_S{S}": error for S, error in zip(steps, errors, strict=True)},
             "order": order,
             "plain_slope": slope,
         },
-        pictures=(_figure(measured),),
+        figures=(_figure(result),),
     )
 
 
-def _late_start(measured: Measured) -> str:
+def _late_start(result: OdeResult) -> str:
     """What the error also holds where the trajectory does not begin at T."""
-    first, T = measured.first_t, measured.T
+    first, T = result.first_t, result.T
     if first == T:
         return ""
     return (
-        f" The spacing begins at tau_S, which is {first} at S = {measured.steps[0]} and not "
+        f" The spacing begins at tau_S, which is {first} at S = {result.steps[0]} and not "
         f"T = {T}: x_T is taken for a state at tau_S, and what that late start costs is part of "
         "the error."
     )
 
 
-def _figure(measured: Measured) -> Picture:
-    steps, errors, longest, p = measured.steps, measured.errors, measured.longest, measured.order
+def _figure(result: OdeResult) -> FigureContent:
+    steps, errors, longest, p = result.steps, result.errors, result.longest, result.order
     s = np.geomspace(steps[0], steps[-1], 100)
     shape = np.asarray(steps, dtype=float) ** -p - float(longest) ** -p
     scale = float(np.exp(np.mean(np.log(errors) - np.log(shape))))
     with canvas.canvas() as figure:
         (axes,) = figure.axes
         canvas.curve(axes, 1, steps, errors, "measured")
-        _, low, high = (list(column) for column in zip(*measured.intervals, strict=True))
+        _, low, high = (list(column) for column in zip(*result.intervals, strict=True))
         canvas.band(axes, 1, steps, low, high)
         fit = scale * (s**-p - float(longest) ** -p)
         canvas.thin_curve(axes, 0, s, fit, f"fit, order {p:.2f}")
@@ -129,12 +129,12 @@ def _figure(measured: Measured) -> Picture:
         canvas.ticks(axes, steps)
         axes.set(xlabel="steps S", ylabel=f"relative distance to S = {longest}")
         axes.legend()
-    return Picture(
+    return FigureContent(
         file="order.png",
         content=figure.png,
         caption=f"Error against a solution with {longest} steps, on logarithmic axes.",
         alt="A falling curve on logarithmic axes: "
         + ", ".join(f"{error:.3g} at S = {S}" for S, error in zip(steps, errors, strict=True)),
         columns=["S", "error", "low", "high"],
-        rows=[(S, *row) for S, row in zip(steps, measured.intervals, strict=True)],
+        rows=[(S, *row) for S, row in zip(steps, result.intervals, strict=True)],
     )

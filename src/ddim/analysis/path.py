@@ -10,7 +10,7 @@ import torch
 
 from ddim import sampler
 from ddim.analysis.context import PATHS, Context, pixels
-from ddim.analysis.presented import Picture, Presented
+from ddim.analysis.section_content import FigureContent, SectionContent
 from ddim.evaluation import intervals
 from ddim.evaluation.reconstruction import squared_errors
 from ddim.plotting import canvas, grids
@@ -22,14 +22,14 @@ CLAIM = (
 )
 COLUMNS = 9  # of the grid
 GRID_ROWS = 3  # images of the grid, at most
-SETTLED = 0.1  # of the squared difference of two images: when x0_hat is called settled
+SETTLED_THRESHOLD = 0.1  # of the squared difference of two images: when x0_hat is called settled
 MIN_SIDE = 64  # pixels that the side of one animated image takes, at least
 NUM_FRAMES = 50  # about
 FRAMES_AT_END, MILLISECONDS = 10, 80
 
 
 @dataclass(frozen=True)
-class Measured:
+class PathResult:
     """Every step of a trajectory: t, the first images, and the error of the prediction."""
 
     num_images: int
@@ -41,10 +41,12 @@ class Measured:
     final: np.ndarray  # x_0, uint8 [num_shown,C,H,W]
 
     @property
-    def settled(self) -> int:
+    def settled_t(self) -> int:
         """The first t at which the prediction is settled."""
         settled = (
-            t for t, (mean, *_) in zip(self.times, self.errors, strict=True) if mean <= SETTLED
+            t
+            for t, (mean, *_) in zip(self.times, self.errors, strict=True)
+            if mean <= SETTLED_THRESHOLD
         )
         return next(settled, self.times[-1])
 
@@ -54,7 +56,7 @@ class Measured:
         return [(t, *error) for t, error in zip(self.times, self.errors, strict=True)]
 
 
-def measure(context: Context) -> Measured:
+def measure(context: Context) -> PathResult:
     """Sample once with analysis.steps steps and look at every state."""
     context.require_images()
     analysis = context.cfg.analysis
@@ -70,7 +72,7 @@ def measure(context: Context) -> Measured:
         errors.append((mean, max(low, 0.0), high))
         before.append(pixels(state.x[:num_shown]))
         predicted.append(pixels(following.x0_hat[:num_shown]))
-    return Measured(
+    return PathResult(
         num_images=n,
         a=float(context.alpha_bar[times[0]]),
         times=tuple(times),
@@ -96,54 +98,54 @@ def _on_cpu(x: torch.Tensor | None) -> torch.Tensor | None:
 # --- presentation ---------------------------------------------------------------------------------
 
 
-def present(measured: Measured) -> Presented:
+def present(result: PathResult) -> SectionContent:
     """The prediction's error against t, the grid, the animation."""
-    times, settled = measured.times, measured.settled
+    times, settled = result.times, result.settled_t
     share = sum(t > settled for t in times) / len(times)
-    root = measured.a**0.5
-    return Presented(
+    root = result.a**0.5
+    return SectionContent(
         finding=(
             f"From t = {settled} on, after {share:.0%} of the steps, the prediction is nearer to "
-            f"the final image than {SETTLED:.0%} of what separates two images."
+            f"the final image than {SETTLED_THRESHOLD:.0%} of what separates two images."
         ),
         text=(
-            f"η = 0, S = {len(times)}, mean over {measured.num_images} images. At t = {times[0]}, "
+            f"η = 0, S = {len(times)}, mean over {result.num_images} images. At t = {times[0]}, "
             f"x0_hat divides by √a = {root:.2g} and so magnifies the network's error "
             f"{1 / root:.3g} times."
         ),
-        numbers={"error_at_start": measured.errors[0][0], "settled_at_t": float(settled)},
-        pictures=(_errors(measured), _grid(measured), _animation(measured)),
+        numbers={"error_at_start": result.errors[0][0], "settled_at_t": float(settled)},
+        figures=(_errors(result), _grid(result), _animation(result)),
     )
 
 
-def _errors(measured: Measured) -> Picture:
-    means, lows, highs = (list(column) for column in zip(*measured.errors, strict=True))
-    times = measured.times
+def _errors(result: PathResult) -> FigureContent:
+    means, lows, highs = (list(column) for column in zip(*result.errors, strict=True))
+    times = result.times
     with canvas.canvas() as figure:
         (axes,) = figure.axes
         canvas.thin_curve(axes, 1, times, means, "x0_hat")
         canvas.band(axes, 1, times, lows, highs)
         axes.invert_xaxis()
         axes.set(xlabel="t, from noise to image", ylabel="squared error of x0_hat", yscale="log")
-    return Picture(
+    return FigureContent(
         file="prediction.png",
         content=figure.png,
         caption="Squared error of the prediction x0_hat to the final image, 1 being that of two "
         "unrelated images. Band: 95 % interval.",
         alt=f"A curve from {means[0]:.3g} at t = {times[0]} to {means[-1]:.3g} at t = {times[-1]}.",
         columns=["t", "error", "low", "high"],
-        rows=measured.rows,
+        rows=result.rows,
     )
 
 
-def _grid(measured: Measured) -> Picture:
-    chosen = [round(i) for i in np.linspace(0, len(measured.times) - 1, COLUMNS)]
-    num_images = min(GRID_ROWS, measured.states.shape[1])
+def _grid(result: PathResult) -> FigureContent:
+    chosen = [round(i) for i in np.linspace(0, len(result.times) - 1, COLUMNS)]
+    num_images = min(GRID_ROWS, result.states.shape[1])
     rows = []
     for image in range(num_images):
-        rows += [measured.states[chosen, image], measured.predictions[chosen, image]]
-    times = [measured.times[i] for i in chosen]
-    return Picture(
+        rows += [result.states[chosen, image], result.predictions[chosen, image]]
+    times = [result.times[i] for i in chosen]
+    return FigureContent(
         file="grid.png",
         content=canvas.picture(
             np.concatenate(rows),
@@ -159,24 +161,24 @@ def _grid(measured: Measured) -> Picture:
     )
 
 
-def _animation(measured: Measured) -> Picture:
+def _animation(result: PathResult) -> FigureContent:
     """x_t above x0_hat, and the final images at the end for a while."""
-    every = max(1, len(measured.times) // NUM_FRAMES)
-    pairs = list(zip(measured.states[::every], measured.predictions[::every], strict=True))
-    pairs += [(measured.final, measured.final)] * FRAMES_AT_END
-    num_shown, side = len(measured.final), measured.final.shape[-1]
+    every = max(1, len(result.times) // NUM_FRAMES)
+    pairs = list(zip(result.states[::every], result.predictions[::every], strict=True))
+    pairs += [(result.final, result.final)] * FRAMES_AT_END
+    num_shown, side = len(result.final), result.final.shape[-1]
     scale = max(1, -(-MIN_SIDE // side))
     frames = [grids.grid(np.concatenate(pair), num_shown, scale=scale) for pair in pairs]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "path.png"
         grids.save_animation(path, frames, MILLISECONDS)
         content = path.read_bytes()
-    return Picture(
+    return FigureContent(
         file="path.png",
         content=content,
         caption="Animated: x_t above, x0_hat below.",
         alt="Animation of two rows of images: the states x_t from noise on above, the predictions "
         "of the final images below.",
         columns=["frame", "t"],
-        rows=list(enumerate(measured.times[::every])),
+        rows=list(enumerate(result.times[::every])),
     )

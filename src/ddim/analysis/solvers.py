@@ -12,7 +12,7 @@ import numpy as np
 
 from ddim.analysis import statistics
 from ddim.analysis.context import Context
-from ddim.analysis.presented import Picture, Presented, table
+from ddim.analysis.section_content import FigureContent, SectionContent, table
 from ddim.config import paths
 from ddim.evaluation import intervals
 from ddim.evaluation.aggregate import overlap
@@ -36,7 +36,7 @@ OURS = "DDIM (ours)"
 
 @dataclass(frozen=True)
 class Row:
-    """One solver with one S."""
+    """One sampler with one S."""
 
     name: str
     steps: int
@@ -46,8 +46,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Every solver at every S."""
+class SolversResult:
+    """Every sampler at every S."""
 
     num_images: int
     rows: tuple[Row, ...]
@@ -62,27 +62,27 @@ class Measured:
         return min((row for row in self.rows if row.nfe <= budget), key=lambda row: row.fid.value)
 
 
-def measure(context: Context) -> Measured:
+def measure(context: Context) -> SolversResult:
     """Sample and measure every row of analysis.solvers at every S."""
-    solvers = context.cfg.analysis.solvers
+    settings = context.cfg.analysis.solvers
     samplers = {
         (name, S): sampler
-        for S in solvers.steps
+        for S in settings.steps
         for name, sampler in build_samplers(context, S).items()
     }
     reference = load_statistics(paths.reference(context.cfg))
     distance = _distance_to_longest(context)
     rows = []
-    with track(len(samplers) * solvers.num_images, "solvers") as advance:
+    with track(len(samplers) * settings.num_images, "solvers") as advance:
         for (name, S), sampler in samplers.items():
             nfe, fid, apart = _measure_one(context, sampler, reference, distance, advance)
             rows.append(Row(name, S, nfe, fid, apart))
-    return Measured(solvers.num_images, tuple(rows))
+    return SolversResult(settings.num_images, tuple(rows))
 
 
 def build_samplers(context: Context, S: int) -> dict[str, Sampler]:
     """Ours and every configured scheduler; a mistake in one shows before anything is sampled."""
-    from ddim.sampling.diffusers_schedulers import Scheduler
+    from ddim.sampling.diffusers_schedulers import DiffusersSampler
 
     model: Any = context.eps_model
     alpha_bar = context.alpha_bar
@@ -90,7 +90,7 @@ def build_samplers(context: Context, S: int) -> dict[str, Sampler]:
     samplers: dict[str, Sampler] = {OURS: ours}
     for name, row in context.cfg.analysis.solvers.rows.items():
         try:
-            samplers[name] = Scheduler(model, alpha_bar, S, row.scheduler, row.options)
+            samplers[name] = DiffusersSampler(model, alpha_bar, S, row.scheduler, row.options)
         except ValueError as error:
             key, none = f"analysis.solvers.rows.{name}", "analysis/solvers=none"
             raise ValueError(f"{key}: {error} (or set {none})") from None
@@ -170,28 +170,28 @@ def _distance_to_longest(context: Context) -> Callable[[np.ndarray], float] | No
 # --- presentation ---------------------------------------------------------------------------------
 
 
-def present(measured: Measured) -> Presented:
+def present(result: SolversResult) -> SectionContent:
     """Which one is best at about the cost of a short trajectory."""
-    budgets = measured.budgets
-    picks = {budget: measured.best_within(budget) for budget in budgets}
+    budgets = result.budgets
+    picks = {budget: result.best_within(budget) for budget in budgets}
     winners = ", ".join(
         f"{row.name} within {budget} evaluations ({row.fid.value:.2f})"
         for budget, row in picks.items()
     )
-    ours = next(r for r in measured.rows if r.name == OURS and r.nfe == budgets[0])
+    ours = next(r for r in result.rows if r.name == OURS and r.nfe == budgets[0])
     chance = overlap(ours.fid.interval, picks[budgets[0]].fid.interval)
-    return Presented(
+    return SectionContent(
         finding=f"The lowest FID is that of {winners}.",
         text=(
-            f"{measured.num_images} images each, x_T of the sweep's first seed. A scheduler "
+            f"{result.num_images} images each, x_T of the sweep's first seed. A scheduler "
             "brings its own trajectory and may evaluate the network more than S times; the "
             "abscissa counts the evaluations themselves. At "
             f"{budgets[0]} evaluations the best differs from our DDIM by "
             f"{'less' if chance else 'more'} than the 95 % intervals."
         ),
-        numbers={f"fid_{row.name}_S{row.steps}": float(row.fid.value) for row in measured.rows},
-        pictures=(_figure(measured.rows),),
-        tables=_tables(measured.rows),
+        numbers={f"fid_{row.name}_S{row.steps}": float(row.fid.value) for row in result.rows},
+        figures=(_figure(result.rows),),
+        tables=_tables(result.rows),
     )
 
 
@@ -215,7 +215,7 @@ def _tables(rows: Sequence[Row]) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-def _figure(rows: Sequence[Row]) -> Picture:
+def _figure(rows: Sequence[Row]) -> FigureContent:
     with canvas.canvas(height=4.2) as figure:
         (axes,) = figure.axes
         for i, name in enumerate(dict.fromkeys(row.name for row in rows)):
@@ -224,7 +224,7 @@ def _figure(rows: Sequence[Row]) -> Picture:
         axes.set(xlabel="evaluations of the network", ylabel="FID", yscale="log")
         canvas.ticks(axes, sorted({row.nfe for row in rows if row.name == OURS}))
         axes.legend()
-    return Picture(
+    return FigureContent(
         file="fid.png",
         content=figure.png,
         caption="FID against the cost, on logarithmic axes: one network, one set of x_T.",

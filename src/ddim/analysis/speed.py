@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ddim.analysis.context import Context
-from ddim.analysis.presented import Picture, Presented, table
+from ddim.analysis.section_content import FigureContent, SectionContent, table
 from ddim.config import paths
 from ddim.evaluation import aggregate
 from ddim.plotting import canvas
@@ -42,7 +42,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Measured:
+class SpeedResult:
     """The sweep, and for each longest chain the cheapest trajectories that are as good."""
 
     points: tuple[Point, ...]
@@ -59,7 +59,7 @@ class Measured:
         return next((chain for chain in self.chains if chain.eta == eta), None)
 
 
-def measure(context: Context) -> Measured:
+def measure(context: Context) -> SpeedResult:
     """Compare every shorter trajectory with the longest ones."""
     cfg, cells = context.cfg, context.cells
     points = []
@@ -72,7 +72,7 @@ def measure(context: Context) -> Measured:
     etas = list(map(paths.eta_name, cfg.sweep.eta))
     chains = [p for eta in etas for p in points if p.steps == longest and p.eta == eta]
     row = [p for p in points if p.eta == DDIM]
-    return Measured(
+    return SpeedResult(
         points=tuple(points),
         chains=tuple(chains),
         ddim={chain.eta: equal_quality(row, chain) for chain in chains},
@@ -92,26 +92,26 @@ def equal_quality(candidates: Sequence[Point], chain: Point) -> Point | None:
 # --- presentation ---------------------------------------------------------------------------------
 
 
-def present(measured: Measured) -> Presented:
+def present(result: SpeedResult) -> SectionContent:
     """The sentence is on eta = 0; the table and the figure have every chain."""
-    row, own = measured.row(DDIM), measured.chain(DDIM)
+    row, own = result.row(DDIM), result.chain(DDIM)
     if own is None or len(row) < 2:
-        return Presented(
+        return SectionContent(
             finding="Not measured here: it needs eta 0.0 and two numbers of steps in `sweep`."
         )
-    ddpm = measured.chain("1.0")
+    ddpm = result.chain("1.0")
     sentences = [_sentence(row, chain) for chain in (own, ddpm) if chain is not None]
     text = (
         "Quality is equal where the FID is not above the chain's 95 % interval. Cost is counted "
         "in evaluations of the network for an image. FID falls with the number of images it is "
         f"computed from: each here is of its cell's first {own.n}."
     )
-    return Presented(
+    return SectionContent(
         finding=" ".join(sentences),
         text=text,
-        numbers=_numbers(measured),
-        pictures=(_figure(measured),),
-        tables=(_table(measured),),
+        numbers=_numbers(result),
+        figures=(_figure(result),),
+        tables=(_table(result),),
     )
 
 
@@ -126,21 +126,21 @@ def _sentence(row: Sequence[Point], chain: Point) -> str:
     )
 
 
-def _numbers(measured: Measured) -> dict[str, float]:
+def _numbers(result: SpeedResult) -> dict[str, float]:
     numbers = {}
-    for chain in measured.chains:
-        for key, fastest in (("ddim", measured.ddim), ("any", measured.every)):
+    for chain in result.chains:
+        for key, fastest in (("ddim", result.ddim), ("any", result.every)):
             fast = fastest[chain.eta]
             if fast is not None:
                 numbers[f"nfe_ratio_{key}_to_eta{chain.eta}"] = chain.nfe / fast.nfe
     return numbers
 
 
-def _table(measured: Measured) -> Table:
+def _table(result: SpeedResult) -> Table:
     rows = []
-    for chain in measured.chains:
+    for chain in result.chains:
         row: list[str | int | float] = [chain.name, chain.fid]
-        for fastest in (measured.ddim, measured.every):
+        for fastest in (result.ddim, result.every):
             fast = fastest[chain.eta]
             row += [fast.name, fast.fid, chain.nfe / fast.nfe] if fast else [NONE, "–", "–"]
         rows.append(row)
@@ -149,33 +149,33 @@ def _table(measured: Measured) -> Table:
     return table("Evaluations of the network at equal quality", columns, rows)
 
 
-def _figure(measured: Measured) -> Picture:
+def _figure(result: SpeedResult) -> FigureContent:
     """For each chain, its cost and that of the cheapest trajectory as good, on one line."""
-    labels = [chain.name for chain in measured.chains]
+    labels = [chain.name for chain in result.chains]
     with canvas.canvas(height=0.9 + 0.45 * len(labels)) as figure:
         (axes,) = figure.axes
-        for i, chain in enumerate(measured.chains):
-            fast = measured.ddim[chain.eta]
+        for i, chain in enumerate(result.chains):
+            fast = result.ddim[chain.eta]
             ends = [chain.nfe] if fast is None else [fast.nfe, chain.nfe]
             canvas.span(axes, i, ends, "" if fast is None else f"{chain.nfe / fast.nfe:.0f}×")
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
         axes.margins(y=0.15)
         axes.set(xlabel="evaluations of the network an image")
-        canvas.ticks(axes, sorted({point.nfe for point in measured.points}))
-    return Picture(
+        canvas.ticks(axes, sorted({point.nfe for point in result.points}))
+    return FigureContent(
         file="evaluations.png",
         content=figure.png,
         caption="Each longest chain (right end) and the shortest trajectory with η = 0.0 that is "
         "as good (left end), by what an image costs.",
-        alt="; ".join(_alt(measured, chain) for chain in measured.chains),
+        alt="; ".join(_alt(result, chain) for chain in result.chains),
         columns=["S", "eta", "n", "nfe", "fid", "low", "high"],
-        rows=[(p.steps, p.eta, p.n, p.nfe, p.fid, p.low, p.high) for p in measured.points],
+        rows=[(p.steps, p.eta, p.n, p.nfe, p.fid, p.low, p.high) for p in result.points],
     )
 
 
-def _alt(measured: Measured, chain: Point) -> str:
-    fast = measured.ddim[chain.eta]
+def _alt(result: SpeedResult, chain: Point) -> str:
+    fast = result.ddim[chain.eta]
     if fast is None:
         return f"{chain.name}: nothing with η = 0.0 is as good"
     return f"{chain.name}: {chain.nfe} evaluations, as good with {fast.nfe}"

@@ -51,7 +51,7 @@ class Data:
     flip: bool = MISSING  # random horizontal flips while training
     held_out: float = MISSING  # share of images kept for `test` where the set has no test split
     download: bool = MISSING  # fetch the set if root does not hold it
-    note: str = ""  # said beside every number, for example "JPEG copy"
+    note: str = ""  # printed with every number, for example "JPEG copy"
 
     def __post_init__(self) -> None:
         checks.check_data(self)

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import BITSPERSAMPLE, SAMPLEFORMAT, TiffImageFile
 
-SHARD = 256  # pictures in memory at a time
-NAMED = 5  # unreadable files that the message names
-DEEP = ("PNG", "PPM", "JPEG2000")  # formats whose deep grey Pillow gives as 0..65535
+BLOCK_FILES = 256  # image files in memory at a time
+MAX_LISTED = 5  # unreadable files that the message names
+SIXTEEN_BIT = ("PNG", "PPM", "JPEG2000")  # formats whose grey above 8 bits Pillow gives as 0..65535
 
 COLOUR = (
     "turned upright by EXIF, transparency on white, 16-bit grey divided by 257 (12-bit by "
@@ -23,7 +23,7 @@ Shape = Callable[[Image.Image], Image.Image]  # crop and resize
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageFile:
     """An image file: its name, for messages, and a way to its bytes."""
 
     name: str
@@ -31,51 +31,51 @@ class Picture:
 
 
 class UnreadableError(ValueError):
-    """A picture that cannot be decoded; the message starts with its name."""
+    """An image file that cannot be decoded; the message starts with its name."""
 
 
-def decoded(pictures: Iterable[Picture], shape: Shape, channels: int) -> Iterator[np.ndarray]:
-    """Every picture in order, uint8 [C,H,W]; Pillow decodes without Python's lock, so in threads.
+def decoded(image_files: Iterable[ImageFile], shape: Shape, channels: int) -> Iterator[np.ndarray]:
+    """Every image in order, uint8 [C,H,W]; Pillow decodes without Python's lock, so in threads.
 
     Raises ValueError naming the first few that cannot be read. The rest is still looked at, so
     that one run finds them all.
     """
 
-    def attempt(picture: Picture) -> np.ndarray | UnreadableError:
+    def attempt(image_file: ImageFile) -> np.ndarray | UnreadableError:
         try:
-            return decode(picture, shape, channels)
+            return decode(image_file, shape, channels)
         except UnreadableError as error:
             return error
 
-    left = iter(pictures)
+    left = iter(image_files)
     bad: list[UnreadableError] = []
     with ThreadPoolExecutor() as pool:
-        while len(bad) < NAMED and (shard := list(islice(left, SHARD))):
-            for result in pool.map(attempt, shard):
+        while len(bad) < MAX_LISTED and (block := list(islice(left, BLOCK_FILES))):
+            for result in pool.map(attempt, block):
                 if isinstance(result, UnreadableError):
                     bad.append(result)
                 elif not bad:
                     yield result
     if bad:
-        count = f"at least {NAMED}" if len(bad) >= NAMED else str(len(bad))
-        names = "; ".join(map(str, bad[:NAMED]))
+        count = f"at least {MAX_LISTED}" if len(bad) >= MAX_LISTED else str(len(bad))
+        names = "; ".join(map(str, bad[:MAX_LISTED]))
         raise ValueError(f"unreadable images ({count}), remove or replace them: {names}")
 
 
-def decode(picture: Picture, shape: Shape, channels: int) -> np.ndarray:
-    """One picture, cropped and resized by `shape`, as uint8 [channels,H,W].
+def decode(image_file: ImageFile, shape: Shape, channels: int) -> np.ndarray:
+    """One image, cropped and resized by `shape`, as uint8 [channels,H,W].
 
     Raises UnreadableError for a broken file, and for pixels whose range is not known.
     """
     try:
-        with Image.open(io.BytesIO(picture.read())) as image:
+        with Image.open(io.BytesIO(image_file.read())) as image:
             ImageOps.exif_transpose(image, in_place=True)  # a copy would not know its format
             flat = shape(flattened(image, channels))
     except Exception as error:  # Pillow's and zip's decoders raise almost anything
         reason = str(error) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
             reason = "not an image"
-        raise UnreadableError(f"{picture.name} ({reason})") from error
+        raise UnreadableError(f"{image_file.name} ({reason})") from error
     pixels = np.asarray(flat)  # [H,W] or [H,W,C]
     return np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1))
 
@@ -101,7 +101,7 @@ def _white(image: Image.Image) -> int:
 
     The mode does not tell: "I" is 16 bits of a PGM, and anything of a TIFF of 32 bits.
     """
-    bits = 16 if image.format in DEEP else 0
+    bits = 16 if image.format in SIXTEEN_BIT else 0
     if isinstance(image, TiffImageFile) and image.tag_v2.get(SAMPLEFORMAT, (1,)) == (1,):
         (bits,) = image.tag_v2[BITSPERSAMPLE]  # unsigned integers
     if image.mode == "F" or bits not in (12, 16):
@@ -110,7 +110,7 @@ def _white(image: Image.Image) -> int:
     return 2**bits - 1
 
 
-def fit(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
+def resize_and_crop(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
     """Resize the shorter side to `size` (Pillow antialiases), then crop the centre to a square.
 
     The arithmetic is torchvision's: the longer side is cut to an integer, the crop's corner is
@@ -124,8 +124,8 @@ def fit(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Im
     return image.crop((left, top, left + size, top + size))
 
 
-def describe_fit(size: int, resampling: Image.Resampling) -> dict[str, str]:
-    """What `fit` does, for about.json."""
+def describe_resize_and_crop(size: int, resampling: Image.Resampling) -> dict[str, str]:
+    """What `resize_and_crop` does, for about.json."""
     method = resampling.name.lower()
     return {
         "resize": f"shorter side to {size}, Pillow {method} with antialiasing",

@@ -12,22 +12,22 @@ import numpy as np
 from PIL import Image
 
 from ddim.config.schema import Data
-from ddim.data.decode import COLOUR, Picture, decoded, describe_fit, fit
+from ddim.data.decode import COLOUR, ImageFile, decoded, describe_resize_and_crop, resize_and_crop
 from ddim.data.source import Images, Source, held_out, shuffled
 
-SUFFIXES = (
+IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".tga", ".qoi"),
 )
 TEST_FOLDERS = ("test", "val", "valid", "validation")  # the first one there is the test
-NAMED = 5  # kinds of files, or classes, that a message lists
+MAX_LISTED = 5  # kinds of files, or classes, that a message lists
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file: where it is read from, and its path as far as that says split and class."""
+    """A file: how it is read, and its path as far as that says split and class."""
 
-    picture: Picture
+    file: ImageFile
     path: PurePosixPath
 
 
@@ -50,22 +50,26 @@ def from_folder(root: Path, data: Data, resampling: Image.Resampling) -> Source:
     train/ are not those of test/.
     """
     files = _listing(root)
-    entries = [e for e in files if _suffix(e) in SUFFIXES]
+    entries = [e for e in files if _suffix(e) in IMAGE_SUFFIXES]
     if not entries:
-        accepts = " ".join(SUFFIXES)
+        accepts = " ".join(IMAGE_SUFFIXES)
         raise ValueError(f"no image in data.root={root} ({len(files)} files); accepted: {accepts}")
     train, test, split = _splits(_unwrapped(entries), data, root)
     classes = _classes(train + test)
-    preprocessing = {"split": split, **describe_fit(data.image_size, resampling), "pixels": COLOUR}
-    others = Counter(_suffix(e) for e in files if _suffix(e) not in SUFFIXES)
+    preprocessing = {
+        "split": split,
+        **describe_resize_and_crop(data.image_size, resampling),
+        "pixels": COLOUR,
+    }
+    others = Counter(_suffix(e) for e in files if _suffix(e) not in IMAGE_SUFFIXES)
     preprocessing |= _left_out(others, outside=len(entries) - len(train) - len(test))
 
     def images(part: list[Entry]) -> Images:
-        shape = partial(fit, size=data.image_size, resampling=resampling)
+        shape = partial(resize_and_crop, size=data.image_size, resampling=resampling)
         labels = None
         if classes is not None:
             labels = np.array([classes.index(e.path.parts[0]) for e in part])
-        rows = decoded((e.picture for e in part), shape, data.channels)
+        rows = decoded((e.file for e in part), shape, data.channels)
         return Images(len(part), rows, labels)
 
     description = f"{len(train) + len(test):,} images of the user's own, from {root.resolve().name}"
@@ -77,7 +81,7 @@ def _listing(root: Path) -> list[Entry]:
     names, read = _folder(root) if root.is_dir() else _zip(root)
     paths = [PurePosixPath(name) for name in sorted(names)]
     seen = [path for path in paths if not any(map(_hidden, path.parts))]
-    return [Entry(Picture(str(path), partial(read, str(path))), path) for path in seen]
+    return [Entry(ImageFile(str(path), partial(read, str(path))), path) for path in seen]
 
 
 def _hidden(name: str) -> bool:
@@ -106,16 +110,16 @@ def _count(n: int, noun: str) -> str:
 def _listed(names: Iterable[str]) -> str:
     """The first few of `names`, and how many more there are."""
     names = list(names)
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - MAX_LISTED
+    return ", ".join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _folder(root: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    names = [path.relative_to(root).as_posix() for path in _once(root)]
+    names = [path.relative_to(root).as_posix() for path in _distinct_files(root)]
     return names, lambda name: (root / name).read_bytes()
 
 
-def _once(root: Path) -> list[Path]:
+def _distinct_files(root: Path) -> list[Path]:
     """Every file under `root` that is not hidden, once, however many links lead to it.
 
     Of several ways to a file its own path is taken before links: its folder may be its class.
@@ -126,17 +130,17 @@ def _once(root: Path) -> list[Path]:
         for name in sorted(names)
         if not _hidden(name)
     ]
-    found: dict[Path, Path] = {}  # by where the file really lies
+    by_real_path: dict[Path, Path] = {}
     for path, real in sorted(files, key=lambda file: file[0].is_symlink()):
-        found.setdefault(_real(path) if path.is_symlink() else real, path)
-    return list(found.values())
+        by_real_path.setdefault(_real(path) if path.is_symlink() else real, path)
+    return list(by_real_path.values())
 
 
 def _real_folders(root: Path) -> Iterator[tuple[Path, Path, list[str]]]:
     """(folder, where it really lies, names of its files), each real folder once.
 
-    Links to folders come last, and one that leads to where the walk has been leads nowhere:
-    followed, a link to a folder above it would never end.
+    Links to folders come last, and one that leads to a visited folder is not followed: a link to
+    a folder above it would never end.
     """
     visited: set[Path] = set()
     ahead = deque([root])
@@ -145,7 +149,7 @@ def _real_folders(root: Path) -> Iterator[tuple[Path, Path, list[str]]]:
             path = Path(folder)
             real = _real(path)
             if real in visited:
-                folders.clear()  # so that the walk does not go below it either
+                folders.clear()  # so that os.walk does not go below it either
                 continue
             visited.add(real)
             folders[:] = sorted(name for name in folders if not _hidden(name))
@@ -167,18 +171,18 @@ def _zip(root: Path) -> tuple[list[str], Callable[[str], bytes]]:
     try:
         archive = zipfile.ZipFile(root)
     except zipfile.BadZipFile as error:
-        raise ValueError(f"data.root={root} is neither a folder nor a whole zip file") from error
+        raise ValueError(f"data.root={root} is neither a folder nor a complete zip file") from error
     return [info.filename for info in archive.infolist() if not info.is_dir()], archive.read
 
 
 def _unwrapped(entries: list[Entry]) -> list[Entry]:
     """Drop leading folders that all entries share: a zip often holds one folder with the rest."""
     while len({e.path.parts[0] for e in entries}) == 1 and len(entries[0].path.parts) > 1:
-        entries = [_below(e) for e in entries]
+        entries = [_without_top_folder(e) for e in entries]
     return entries
 
 
-def _below(entry: Entry) -> Entry:
+def _without_top_folder(entry: Entry) -> Entry:
     return replace(entry, path=PurePosixPath(*entry.path.parts[1:]))
 
 
@@ -194,7 +198,7 @@ def _splits(entries: list[Entry], data: Data, root: Path) -> tuple[list[Entry], 
         return [entries[i] for i in for_train], [entries[i] for i in for_test], description
     parts = [top["train"], top[second]]
     names = [part[0].path.parts[0] for part in parts]  # as they are written
-    train, test = ([_below(entry) for entry in part] for part in parts)
+    train, test = ([_without_top_folder(entry) for entry in part] for part in parts)
     _require_same_classes(dict(zip(names, (train, test), strict=True)), root)
     description = f"subfolders {names[0]}/ and {names[1]}/, each in a fixed random order"
     return shuffled(train), shuffled(test), description

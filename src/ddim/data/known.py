@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ddim.config.schema import Data
-from ddim.data.decode import COLOUR, Picture, decoded, describe_fit, fit
+from ddim.data.decode import COLOUR, ImageFile, decoded, describe_resize_and_crop, resize_and_crop
 from ddim.data.image_folder import from_folder
 from ddim.data.source import Images, Source, held_out, require
 
@@ -108,8 +108,8 @@ def celeba(data: Data) -> Source:
         files = "celeba/img_align_celeba/ and the set's five .txt lists in celeba/"
         names: list[str] = _torchvision(copy, data, "CelebA", files).filename
         paths = [folder / "img_align_celeba" / name for name in names]
-        pictures = (Picture(path.name, path.read_bytes) for path in paths)
-        return Images(len(paths), decoded(pictures, shape, data.channels))
+        image_files = (ImageFile(path.name, path.read_bytes) for path in paths)
+        return Images(len(paths), decoded(image_files, shape, data.channels))
 
     return Source(
         description="CelebA: aligned faces, RGB",
@@ -154,7 +154,7 @@ def _lsun(data: Data, category: str, title: str) -> Source:
     if all(part.is_dir() for part in parts):
         train, test = (_lmdb(part, data) for part in parts)
         preprocessing = {
-            **describe_fit(data.image_size, PUBLISHED),
+            **describe_resize_and_crop(data.image_size, PUBLISHED),
             "split": "the set's own train and val",
             "pixels": COLOUR,
         }
@@ -176,17 +176,17 @@ def _lmdb(path: Path, data: Data) -> Images:
         try:
             return lmdb.open(str(path), readonly=True, lock=False, readahead=False)
         except lmdb.Error as error:
-            raise ValueError(f"{path} is not a whole LMDB database") from error
+            raise ValueError(f"{path} is a truncated or invalid LMDB database") from error
 
-    def pictures() -> Iterator[Picture]:
+    def image_files() -> Iterator[ImageFile]:
         with environment() as opened, opened.begin() as transaction:
             for key, content in transaction.cursor():
-                yield Picture(f"{path.name}:{key.decode()}", partial(bytes, content))
+                yield ImageFile(f"{path.name}:{key.decode()}", partial(bytes, content))
 
     with environment() as opened:
         n: int = opened.stat()["entries"]
-    shape = partial(fit, size=data.image_size, resampling=PUBLISHED)
-    return Images(n, decoded(pictures(), shape, data.channels))
+    shape = partial(resize_and_crop, size=data.image_size, resampling=PUBLISHED)
+    return Images(n, decoded(image_files(), shape, data.channels))
 
 
 def _torchvision(copy: Callable[[], T], data: Data, title: str, files: str) -> T:
@@ -198,5 +198,5 @@ def _torchvision(copy: Callable[[], T], data: Data, title: str, files: str) -> T
         if data.download:
             wrong, fetch = f"{title} could not be downloaded to {root}", ""
         else:
-            wrong = f"no whole copy of {title} in {root}"
+            wrong = f"no complete copy of {title} in {root}"
         raise ValueError(f"{wrong}: put {files} there{fetch}") from error

@@ -1,4 +1,4 @@
-"""What a data set is to this package: two splits, not read yet, and words about them."""
+"""What a data set is to this package: two splits, not read yet, and their description."""
 
 import math
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class Source:
 def held_out(n: int, data: Data) -> tuple[np.ndarray, np.ndarray, str]:
     """Choose ceil(data.held_out n) of n images for `test`.
 
-    Returns the rising indices of `train` and of `test`, and the choice in words.
+    Returns the rising indices of `train` and of `test`, and a description of the choice.
     Raises ValueError if either would be empty.
     """
     n_test = math.ceil(round(data.held_out * n, 6))  # rounded: 0.07 * 100 is above 7
@@ -46,9 +46,9 @@ def held_out(n: int, data: Data) -> tuple[np.ndarray, np.ndarray, str]:
         got = f"{data.held_out} of {n} images"
         raise ValueError(f"data.held_out must leave images for both train and test, got {got}")
     order = np.random.RandomState(SPLIT_SEED).permutation(n)
-    words = f"{n_test} of {n} images held out for test by a fixed permutation"
+    description = f"{n_test} of {n} images held out for test by a fixed permutation"
     # Unsorted: the first n of a split are then a sample of it, whatever the set is sorted by.
-    return order[n_test:], order[:n_test], words
+    return order[n_test:], order[:n_test], description
 
 
 def shuffled(items: list[Item]) -> list[Item]:

@@ -36,16 +36,17 @@ MEASURES = (FID, KID, PRECISION, RECALL, SCORE)
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CellEstimate:
     """Mean over the seeds, the union of their intervals, and their standard deviation."""
 
     mean: float
     interval: Interval | None
     std: float | None  # None where there is one seed
     n: int = 0  # images of each seed
-    subsets: Mapping[int, "Estimate"] = field(default_factory=dict)  # of the first n' < n images
+    # By n' < n: the estimate of the first n' images.
+    subsets: Mapping[int, "CellEstimate"] = field(default_factory=dict)
 
-    def at(self, n: int) -> "Estimate":
+    def at(self, n: int) -> "CellEstimate":
         """The estimate of the first n images: FID falls with n, whatever the images are.
 
         Itself for a number that does not depend on n (one without subsets).
@@ -57,7 +58,7 @@ class Estimate:
             raise ValueError(f"there is no FID of n = {n} images of this cell, only of {accepts}")
         return self.subsets[n]
 
-    def overlaps(self, other: "Estimate") -> bool:
+    def overlaps(self, other: "CellEstimate") -> bool:
         """Whether the difference to `other`, at equal n, may be chance: the intervals overlap."""
         n = min(self.n, other.n)
         one, two = self.at(n).interval, other.at(n).interval
@@ -69,7 +70,7 @@ def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
     return max(one[0], other[0]) <= min(one[1], other[1])
 
 
-def estimate(cells: Sequence[Cell], measure: Measure) -> Estimate | None:
+def estimate(cells: Sequence[Cell], measure: Measure) -> CellEstimate | None:
     """The estimate of one cell from its repeats; None where it was not measured."""
     values = [getattr(cell.measured, measure.key) for cell in cells]
     if any(value is None for value in values):
@@ -86,23 +87,25 @@ def estimate(cells: Sequence[Cell], measure: Measure) -> Estimate | None:
 
 
 def _subset(measured: Measured, n: int) -> Subset:
-    (found,) = [subset for subset in measured.subsets if subset.n == n]
-    return found
+    (match,) = [subset for subset in measured.subsets if subset.n == n]
+    return match
 
 
-def _of(n: int, numbers: Sequence[Measured | Subset], measure: Measure) -> Estimate:
+def _of(n: int, numbers: Sequence[Measured | Subset], measure: Measure) -> CellEstimate:
     values = [getattr(one, measure.key) for one in numbers]
     return _pooled(n, values, [getattr(one, f"{measure.key}_interval") for one in numbers])
 
 
-def _pooled(n: int, values: Sequence[float], intervals: Sequence[Interval] | None) -> Estimate:
+def _pooled(n: int, values: Sequence[float], intervals: Sequence[Interval] | None) -> CellEstimate:
     union = None
     if intervals is not None:
         union = (min(low for low, _ in intervals), max(high for _, high in intervals))
-    return Estimate(fmean(values), union, stdev(values) if len(values) > 1 else None, n)
+    return CellEstimate(fmean(values), union, stdev(values) if len(values) > 1 else None, n)
 
 
-def table(cells: Mapping[CellKey, Cell], cfg: Config, measure: Measure) -> dict[Column, Estimate]:
+def table(
+    cells: Mapping[CellKey, Cell], cfg: Config, measure: Measure
+) -> dict[Column, CellEstimate]:
     """{(S, eta): estimate} in the grid's order; empty unless every cell has the measure."""
     estimates = {}
     for eta in map(paths.eta_name, cfg.sweep.eta):
@@ -115,7 +118,7 @@ def table(cells: Mapping[CellKey, Cell], cfg: Config, measure: Measure) -> dict[
     return estimates
 
 
-def at_equal_n(values: Mapping[K, Estimate]) -> dict[K, Estimate]:
+def at_equal_n(values: Mapping[K, CellEstimate]) -> dict[K, CellEstimate]:
     """The same of as many images everywhere: those of the smallest cell."""
     n = min((value.n for value in values.values()), default=0)
     return {key: value.at(n) for key, value in values.items()}
@@ -131,7 +134,7 @@ class Pair:
 
 
 def adjacent_pairs(
-    values: Mapping[Column, Estimate], steps: Sequence[int], etas: Sequence[str]
+    values: Mapping[Column, CellEstimate], steps: Sequence[int], etas: Sequence[str]
 ) -> list[Pair]:
     """Every pair of adjacent cells of the grid, rows first."""
     ordered = sorted(steps)

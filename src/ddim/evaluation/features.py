@@ -43,7 +43,7 @@ class Extractor(Protocol):
         """Logits, float32 [N,K], of features [N,D]: what the Inception score reads."""
 
 
-def prepare(
+def create_feature_space(
     features: Features, data: Path, folder: Path, *, seed: int, device: torch.device | str
 ) -> FeatureSpace:
     """Train the configured classifier, or check that the configured Inception can be loaded.
@@ -102,7 +102,7 @@ def _train_classifier(
 def load_extractor(
     features: Features, folder: Path, device: torch.device | str = "cpu"
 ) -> Classifier | Inception:
-    """The configured extractor on `device`; `folder` is where `prepare` put its file.
+    """The configured extractor on `device`; `folder` is where `create_feature_space` put its file.
 
     Raises FileNotFoundError or ValueError naming the file that is missing or wrong.
     """

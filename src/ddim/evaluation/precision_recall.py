@@ -30,7 +30,7 @@ def precision_recall(
     Args:
         generated: features [n,D]; may be a memory map, as may the reference.
         reference: features [m,D].
-        neighbours: k; an image's ball reaches to its k-th nearest neighbour on its own side.
+        neighbours: k; an image's k-NN radius is its distance to the k-th nearest on its side.
         reference_radii: manifold_radii of the reference, where they are at hand.
         device: where distances are computed.
     """

@@ -25,8 +25,8 @@ def export(path: str | Path, folder: str | Path) -> None:
 
     Raises FileNotFoundError, FileExistsError or ValueError in one line; never leaves half a folder.
     """
-    unet, about = weights.load(path)
-    scheduler = scheduler_config(about["info"], Path(path))
+    unet, metadata = weights.load(path)
+    scheduler = scheduler_config(metadata["info"], Path(path))
     config = {**diffusers_layout.unet_config(unet.arguments), "_diffusers_version": VERSION}
     tensors = diffusers_layout.to_tensors(unet.state_dict(), levels=len(unet.up))
     folder = Path(folder)

@@ -71,7 +71,7 @@ def level(axes: Axes, y: float) -> None:
 
 
 def span(axes: Axes, y: float, ends: Sequence[float], label: str) -> None:
-    """A horizontal line at `y` with a marker at each end and words above its middle."""
+    """A horizontal line at `y` with a marker at each end and a label above its middle."""
     axes.plot(ends, [y] * len(ends), color=stroke(1).light, marker="o", linewidth=2, markersize=7)
     middle = float(np.sqrt(ends[0] * ends[-1]))  # of a logarithmic axis
     axes.annotate(label, (middle, y), (0, 4), textcoords="offset points", ha="center", size=11)
@@ -97,7 +97,7 @@ def picture(
     row_labels: Sequence[str] = (),
     column_labels: Sequence[str] = (),
 ) -> bytes:
-    """A grid of uint8 images [N,C,H,W], row by row, with words at its left and above it: PNG."""
+    """A grid of uint8 images [N,C,H,W], row by row, with labels at its left and above it: PNG."""
     from ddim.plotting.grids import grid
 
     side, pad = images.shape[-1], 2

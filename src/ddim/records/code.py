@@ -24,7 +24,7 @@ def units(*start: str) -> frozenset[str]:
     Names are relative to src/ddim: "sampler.py", "training". A unit's own name counts unless it is
     plumbing.
     """
-    found: set[str] = set()
+    needed: set[str] = set()
     left = {path for name in start for path in _files(name)}
     seen: set[Path] = set()
     while left:
@@ -32,11 +32,11 @@ def units(*start: str) -> frozenset[str]:
         seen.add(path)
         for module in imports(path) if path.suffix == ".py" else ():
             unit = unit_of(module)
-            if unit is not None and unit not in PLUMBING and unit not in found:
-                found.add(unit)
+            if unit is not None and unit not in PLUMBING and unit not in needed:
+                needed.add(unit)
                 left |= set(_members(unit)) - seen
     own = {unit for name in start if (unit := unit_of(name)) and unit not in PLUMBING}
-    return frozenset(found | own)
+    return frozenset(needed | own)
 
 
 @cache  # a process asks for that of the same modules once for each cell

@@ -35,5 +35,5 @@ class Reference(Record, frozen=True):
 
     def floor(self, n: int) -> Floor:
         """The floor of cells with n images."""
-        (found,) = [floor for floor in self.floors if floor.n_asked == n]
-        return found
+        (match,) = [floor for floor in self.floors if floor.n_asked == n]
+        return match

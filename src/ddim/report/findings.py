@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
-from ddim.evaluation.aggregate import FID, Column, Estimate, at_equal_n, best, table
+from ddim.evaluation.aggregate import FID, CellEstimate, Column, at_equal_n, best, table
 from ddim.records.reference import Floor
 from ddim.records.results import Results
 from ddim.report.numbers import count, eta_label, fid, listed, small
 from ddim.schedule import HAT
 
-Values = Mapping[Column, Estimate]
+Values = Mapping[Column, CellEstimate]
 
 
 def sentences(results: Results) -> list[str]:
@@ -65,7 +65,7 @@ def more_steps(values: Values, steps: list[int], etas: list[str]) -> str:
     return f"η = 0.0 does not get better with every increase of S: FID goes {listed(parts)}."
 
 
-def _falls(row: Mapping[int, Estimate]) -> str:
+def _falls(row: Mapping[int, CellEstimate]) -> str:
     """A first row whose FID falls with every S; the steps that may be chance are named."""
     first, last = min(row), max(row)
     within = [f"{a} → {b}" for a, b in pairwise(row) if row[a].overlaps(row[b])]

@@ -7,8 +7,8 @@ from ddim.evaluation.aggregate import (
     FID,
     PRECISION,
     RECALL,
+    CellEstimate,
     Column,
-    Estimate,
     Measure,
     adjacent_pairs,
     best,
@@ -36,7 +36,7 @@ class _Grid:
 
     results: Results
     measure: Measure
-    values: dict[Column, Estimate]
+    values: dict[Column, CellEstimate]
     winners: set[Column]  # best of their S
     doubtful: set[Column]  # the difference to the cell on the left may be chance
 
@@ -63,7 +63,7 @@ def quality(results: Results, measure: Measure) -> Table | None:
     )
 
 
-def _winners(results: Results, measure: Measure, values: dict[Column, Estimate]) -> set[Column]:
+def _winners(results: Results, measure: Measure, values: dict[Column, CellEstimate]) -> set[Column]:
     winners: set[Column] = set()
     for s in results.steps:
         column = {(s, eta): values[s, eta].mean for eta in results.etas}
@@ -71,7 +71,9 @@ def _winners(results: Results, measure: Measure, values: dict[Column, Estimate])
     return winners
 
 
-def _doubtful(results: Results, measure: Measure, values: dict[Column, Estimate]) -> set[Column]:
+def _doubtful(
+    results: Results, measure: Measure, values: dict[Column, CellEstimate]
+) -> set[Column]:
     if not measure.has_interval:
         return set()
     pairs = adjacent_pairs(values, results.steps, results.etas)
@@ -101,14 +103,14 @@ def _value(grid: _Grid, column: Column) -> Value:
     )
 
 
-def _range(measure: Measure, estimate: Estimate) -> str:
+def _range(measure: Measure, estimate: CellEstimate) -> str:
     if estimate.interval is None:
         return ""
     low, high = (numbers.measure(measure, end) for end in estimate.interval)
     return f"{low} – {high}"
 
 
-def _paper(results: Results, repeats: Sequence[Cell], estimate: Estimate) -> str:
+def _paper(results: Results, repeats: Sequence[Cell], estimate: CellEstimate) -> str:
     """'paper 4.16, +0.12' if every repeat follows the paper's protocol, else nothing."""
     published = [comparability.paper_fid(results, cell) for cell in repeats]
     if None in published:
@@ -127,7 +129,7 @@ def _floor(results: Results, measure: Measure) -> tuple[Row, ...]:
         if mean is None:
             continue
         ends = getattr(floor.measured, f"{measure.key}_interval") if measure.has_interval else None
-        small = _range(measure, Estimate(mean, ends, None))
+        small = _range(measure, CellEstimate(mean, ends, None))
         value = Value(numbers.measure(measure, mean), mean, small)
         label = f"floor: {floor.what}, n = {numbers.count(floor.n)}"
         rows.append(Row(label, (value,), f"floor_n{floor.n}"))

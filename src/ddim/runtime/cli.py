@@ -79,7 +79,7 @@ def _run_job(run: Run, cfg: DictConfig) -> None:
     """One job of a multirun; what goes wrong is listed when all are done."""
     try:
         settings = overrides.to_object(cfg)
-        multirun.prepare(settings.trainer)
+        multirun.claim_device(settings.trainer)
         run(settings)
     except Exception as error:
         multirun.record_failure(error)

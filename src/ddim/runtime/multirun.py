@@ -31,7 +31,7 @@ def in_multirun() -> bool:
     return HydraConfig.get().mode is RunMode.MULTIRUN
 
 
-def prepare(trainer: TrainerSettings) -> None:
+def claim_device(trainer: TrainerSettings) -> None:
     """Get this process ready for one job of a multirun: a GPU of its own, if GPUs there are.
 
     Raises ValueError for several processes under `ddp`, which starts them by repeating the command.

@@ -38,7 +38,7 @@ def renamed(old: str, **options: Any) -> Any:
 
 
 def moved(*old_keys: str, **options: Any) -> Any:
-    """As `renamed`, of a field that lay elsewhere: `old_keys` are dotted and whole."""
+    """As `renamed`, of a field that lay elsewhere: `old_keys` are full dotted keys."""
     return field(metadata={_OLD_KEYS: old_keys}, **({"default": MISSING} | options))
 
 
@@ -137,31 +137,31 @@ def unknown(key: str, schema: Any, groups: set[str] | None = None) -> str:
 def _current_name(key: str, schema: Any) -> str | None:
     """What the renamed or moved `key` is called now; None if no part of it was ever a name."""
     new_keys = _moved(schema)
-    found: list[str] = []
+    new_parts: list[str] = []
     for part in key.split("."):
-        if new_key := new_keys.get(".".join([*found, part])):
-            found = new_key.split(".")
+        if new_key := new_keys.get(".".join([*new_parts, part])):
+            new_parts = new_key.split(".")
             continue
-        kind = _kind(found, schema)
+        kind = _kind(new_parts, schema)
         names = (
             {f.metadata[_OLD_NAME]: f.name for f in fields(kind) if _OLD_NAME in f.metadata}
             if is_dataclass(kind)
             else {}
         )
-        found.append(names.get(part, part))
-    current = ".".join(found)
+        new_parts.append(names.get(part, part))
+    current = ".".join(new_parts)
     return current if current != key and not _locate(current, schema).rest else None
 
 
 def _moved(schema: Any, prefix: str = "") -> dict[str, str]:
     """{old key: new key} of every field that was declared with `moved`."""
-    found: dict[str, str] = {}
+    new_keys: dict[str, str] = {}
     for f in fields(schema):
-        found |= dict.fromkeys(f.metadata.get(_OLD_KEYS, ()), prefix + f.name)
+        new_keys |= dict.fromkeys(f.metadata.get(_OLD_KEYS, ()), prefix + f.name)
         kind = _hints(schema)[f.name]
         if is_dataclass(kind):
-            found |= _moved(kind, f"{prefix}{f.name}.")
-    return found
+            new_keys |= _moved(kind, f"{prefix}{f.name}.")
+    return new_keys
 
 
 def _kind(parts: Sequence[str], schema: Any) -> Any:

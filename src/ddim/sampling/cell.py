@@ -132,13 +132,13 @@ def shard_job(cfg: Config, plan: CellPlan, model: "EpsModel") -> "ShardJob":
 
 def _sampler(cfg: Config, plan: CellPlan, model: "EpsModel") -> "Sampler":
     """The configured sampler around the trained network."""
-    from ddim.sampling.diffusers_schedulers import Scheduler
+    from ddim.sampling.diffusers_schedulers import DiffusersSampler
     from ddim.sampling.samplers import DDIM
 
     alpha_bar = schedule.alpha_bar(**vars(cfg.diffusion))
     scheduler, options = cfg.sampler.scheduler, cfg.sampler.options
     if scheduler is not None:
-        return Scheduler(model, alpha_bar, cfg.cell.steps, scheduler, options)
+        return DiffusersSampler(model, alpha_bar, cfg.cell.steps, scheduler, options)
     return DDIM(
         eps_model=model,
         alpha_bar=alpha_bar,

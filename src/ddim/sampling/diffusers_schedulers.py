@@ -27,8 +27,8 @@ Network = TypeVar("Network", bound=EpsModel)
 
 
 @dataclass(frozen=True)
-class Scheduler(Generic[Network]):
-    """S steps of a diffusers scheduler with everything but the noise settled.
+class DiffusersSampler(Generic[Network]):
+    """S steps of a diffusers scheduler with everything but the noise fixed.
 
     Args:
         eps_model: the network, called with the paper's t in 1..T.
@@ -69,13 +69,13 @@ class Scheduler(Generic[Network]):
         x_T float [N,...] is standard normal. A scheduler that draws noise gets it from
         `randn_like`, as our own sampler does: image i stays a function of (seed, i).
         """
-        solver = self._ready(x_T.device)
-        x = x_T * float(solver.init_noise_sigma)
-        for t, time in zip(self.times, solver.timesteps, strict=True):
-            inside = solver.scale_model_input(x, time).to(x_T.dtype)
+        scheduler = self._ready(x_T.device)
+        x = x_T * float(scheduler.init_noise_sigma)
+        for t, time in zip(self.times, scheduler.timesteps, strict=True):
+            inside = scheduler.scale_model_input(x, time).to(x_T.dtype)
             eps = self.eps_model(inside, steps_like(x, t))
             with _NoiseFrom(randn_like, x_T):
-                x = solver.step(eps, time, x).prev_sample
+                x = scheduler.step(eps, time, x).prev_sample
             yield x.to(x_T.dtype)
 
     def _ready(self, device: torch.device | str) -> Any:
@@ -83,12 +83,12 @@ class Scheduler(Generic[Network]):
         T = len(self.alpha_bar) - 1
         if not 1 <= self.S <= T:
             raise ValueError(f"the number of steps S must be in 1..T = 1..{T}, got {self.S}")
-        solver = build(self.name, self.options, self.alpha_bar)
+        scheduler = new_scheduler(self.name, self.options, self.alpha_bar)
         try:
-            solver.set_timesteps(self.S, device=device)
+            scheduler.set_timesteps(self.S, device=device)
         except (ValueError, IndexError, NotImplementedError) as error:
             raise ValueError(f"{self.name} cannot take S = {self.S} steps: {error}") from None
-        return solver
+        return scheduler
 
 
 def sample(  # noqa: PLR0913
@@ -101,29 +101,29 @@ def sample(  # noqa: PLR0913
     *,
     randn_like: RandnLike = torch.randn_like,
 ) -> Tensor:
-    """x_0 [N,...] from x_T [N,...]: the last state of `Scheduler`, whose arguments these are."""
-    for x in Scheduler(eps_model, alpha_bar, S, name, options or {})(x_T, randn_like):
+    """x_0 [N,...] from x_T [N,...]: the last state of a `DiffusersSampler` of these arguments."""
+    for x in DiffusersSampler(eps_model, alpha_bar, S, name, options or {})(x_T, randn_like):
         last = x
     return last
 
 
-def build(scheduler: str, options: Mapping[str, Any], alpha_bar: Tensor) -> Any:
+def new_scheduler(name: str, options: Mapping[str, Any], alpha_bar: Tensor) -> Any:
     """The scheduler with `options` over our alpha-bar; ValueError names the wrong key."""
-    kind = _find(scheduler)
+    kind = _find(name)
     accepted = inspect.signature(kind.__init__).parameters
-    _check_options(scheduler, options, [name for name in accepted if name != "self"])
-    chosen = {name: value for name, value in CHOSEN.items() if name in accepted}
+    _check_options(name, options, [key for key in accepted if key != "self"])
+    chosen = {key: value for key, value in CHOSEN.items() if key in accepted}
     beta = 1 - alpha_bar[1:] / alpha_bar[:-1]
     try:
-        solver = kind(
+        scheduler = kind(
             **{**chosen, **options},
             num_train_timesteps=len(beta),
             trained_betas=beta.tolist(),
         )
     except (ValueError, TypeError, NotImplementedError, ImportError) as error:
-        raise ValueError(f"sampler.options do not suit {scheduler}: {error}") from None
-    _adopt(solver, alpha_bar)
-    return solver
+        raise ValueError(f"sampler.options do not suit {name}: {error}") from None
+    _use_float64_schedule(scheduler, alpha_bar)
+    return scheduler
 
 
 def names() -> list[str]:
@@ -168,7 +168,7 @@ def _check_options(scheduler: str, options: Mapping[str, Any], accepted: list[st
         raise ValueError(f"sampler.options.{unknown[0]}: {scheduler} accepts {listed}")
 
 
-def _adopt(solver: Any, alpha_bar: Tensor) -> None:
+def _use_float64_schedule(scheduler: Any, alpha_bar: Tensor) -> None:
     """Put our float64 alpha-bar in the place of the float32 one that diffusers computed."""
     a = alpha_bar[1:].double().clone()
     exact = {
@@ -180,11 +180,11 @@ def _adopt(solver: Any, alpha_bar: Tensor) -> None:
         "lambda_t": (a / (1 - a)).log() / 2,
     }
     for name, value in exact.items():
-        if hasattr(solver, name):
-            setattr(solver, name, value)
-    if hasattr(solver, "final_alpha_cumprod"):
-        to_one = solver.config.set_alpha_to_one
-        solver.final_alpha_cumprod = torch.ones((), dtype=torch.float64) if to_one else a[0]
+        if hasattr(scheduler, name):
+            setattr(scheduler, name, value)
+    if hasattr(scheduler, "final_alpha_cumprod"):
+        to_one = scheduler.config.set_alpha_to_one
+        scheduler.final_alpha_cumprod = torch.ones((), dtype=torch.float64) if to_one else a[0]
 
 
 class _NoiseFrom(TorchFunctionMode):

@@ -1,4 +1,4 @@
-"""A sampler with everything but the noise settled: the interface, and the paper's samplers.
+"""A sampler with everything but the noise fixed: the interface, and the paper's samplers.
 
 Those of diffusers: ddim.sampling.diffusers_schedulers.
 """

@@ -9,7 +9,7 @@ from ddim.runtime.cli import stage
 
 def run(cfg: Config) -> None:
     """Write `reports/<name>/analysis/<section>`."""
-    from ddim.analysis.run import run_section
+    from ddim.analysis.section_runner import run_section
 
     names = cfg.analysis.sections if cfg.analysis.section is None else [cfg.analysis.section]
     for name in names:

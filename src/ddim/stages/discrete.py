@@ -10,7 +10,7 @@ from ddim.runtime.cli import stage
 
 def run(cfg: Config) -> None:
     """Write `reports/<name>/analysis/appendix_a`."""
-    from ddim.analysis.run import run_section
+    from ddim.analysis.section_runner import run_section
 
     run_section(cfg, "appendix_a")
 

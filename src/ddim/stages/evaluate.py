@@ -12,7 +12,7 @@ from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.records import fingerprints, samples
 from ddim.records.cell import Cell, Sampled
-from ddim.records.measured import is_measured
+from ddim.records.existing import is_measured
 from ddim.runtime import files
 from ddim.runtime.cli import selects, stage
 

@@ -13,12 +13,12 @@ from ddim.runtime.files import write_text
 
 def run(cfg: Config) -> None:
     """Prepare the configured extractor and print what it is."""
-    from ddim.evaluation.features import prepare
+    from ddim.evaluation.features import create_feature_space
     from ddim.runtime.device import torch_device
 
     device = torch_device(cfg.trainer.accelerator)
     data, folder = paths.data(cfg), paths.features(cfg)
-    space = prepare(cfg.features, data, folder, seed=cfg.seed, device=device)
+    space = create_feature_space(cfg.features, data, folder, seed=cfg.seed, device=device)
     accuracy = space.test_accuracy
     suffix = "" if accuracy is None else f", {accuracy:.1%} right on the held-out images"
     write_text(paths.features_ok(cfg), paths.OK)

@@ -15,7 +15,7 @@ from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.records import fingerprints
 from ddim.records.cell import Weights
-from ddim.records.measured import is_reconstructed
+from ddim.records.existing import is_reconstructed
 from ddim.records.reconstruction import Reconstruction
 from ddim.runtime import files
 from ddim.runtime.cli import selects, stage

@@ -78,7 +78,7 @@ def is_there(cfg: Config, plan: "CellPlan", *, move: bool) -> bool:
     from ddim.sampling.cell import is_sampled
 
     place, outside = paths.samples(cfg), paths.extra(cfg) / plan.name
-    # `extra` first: what another process moves meanwhile is still found.
+    # `extra` first: what another process moves meanwhile is then seen in `samples`.
     waits_outside = place != outside and is_sampled(cfg, plan, outside)
     if is_sampled(cfg, plan):
         return True

@@ -27,7 +27,7 @@ def run(cfg: Config) -> None:
         _import(cfg)
         return
     from ddim.runtime.lightning import is_global_zero
-    from ddim.training.run import new_network
+    from ddim.training.from_config import new_network
 
     network = new_network(cfg)
     setup = _train(cfg, network)
@@ -38,14 +38,13 @@ def run(cfg: Config) -> None:
 def _train(cfg: Config, network: "UNet") -> "TrainingSetup":
     """Train `network` and show how it goes."""
     from ddim.records.prepared import load
-    from ddim.tracking.callbacks import training_callbacks
-    from ddim.tracking.run import training_run
-    from ddim.training.run import train
+    from ddim.tracking.training_progress import training_callbacks
+    from ddim.tracking.training_run import training_run
+    from ddim.training.from_config import train
 
     images, held_out = (load(paths.data(cfg), split).images for split in ("train", "test"))
     with training_run(
         cfg.logger,
-        name="train",
         group=cfg.name,
         folder=paths.out(cfg),
         config=as_dict(cfg),
@@ -105,9 +104,9 @@ def _save(cfg: Config, network: "UNet", kind: str, info: dict[str, Any]) -> None
     """Write out/<name>/train/<kind>.safetensors; info: trained_steps and source."""
     from ddim import weights
 
-    about = {"data": cfg.data.name, "diffusion": vars(cfg.diffusion), "seed": cfg.seed}
+    metadata = {"data": cfg.data.name, "diffusion": vars(cfg.diffusion), "seed": cfg.seed}
     path = paths.weights(cfg) / f"{kind}.safetensors"
-    weights.save(path, network, kind=kind, info=info | about)
+    weights.save(path, network, kind=kind, info=info | metadata)
 
 
 def _record(

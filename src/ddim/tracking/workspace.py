@@ -13,7 +13,7 @@ from ddim.config import params, paths
 from ddim.config.schema import Config, WandbMode
 from ddim.records import results
 from ddim.records.results import Results
-from ddim.tracking import experiment, run
+from ddim.tracking import sweep_run, wandb_setup
 
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
@@ -34,8 +34,8 @@ def publish(cfg: Config) -> str:
             f"logger.mode is {cfg.logger.mode.value}, but a workspace lives on W&B's server:"
             " add logger.mode=online"
         )
-    run.keep_home_clean(paths.out(cfg))
-    run.require_account()
+    wandb_setup.keep_home_clean(paths.out(cfg))
+    wandb_setup.require_account()
     import wandb
 
     entity = cfg.logger.entity or wandb.Api().default_entity
@@ -83,7 +83,7 @@ def _panels(read: Results) -> dict[str, list[Any]]:
         "Samples while training": [wr.MediaBrowser(media_keys=["samples"])],
     }
     for section in read.sections:
-        keys = [experiment.figure_key(section, figure.file) for figure in section.figures]
+        keys = [sweep_run.figure_key(section, figure.file) for figure in section.figures]
         panels[section.title] = [wr.MediaBrowser(media_keys=keys)]
     return panels
 
@@ -95,10 +95,10 @@ def _charts(read: Results) -> list[Any]:
     fields = {"step": "step", "lineKey": "lineKey", "lineVal": "lineVal"}
     return [
         wr.CustomChart(
-            query={"summaryTable": {"tableKey": f"{experiment.CHART}{name}_table"}},
+            query={"summaryTable": {"tableKey": f"{sweep_run.CHART}{name}_table"}},
             chart_name="wandb/lineseries/v0",
             chart_fields=fields,
             chart_strings={"title": name, "xname": curve.x},
         )
-        for name, curve in experiment.curves(read).items()
+        for name, curve in sweep_run.curves(read).items()
     ]

@@ -1,7 +1,7 @@
 """What happens around a training step and matters to the result: its seed, and its loss.
 
-What only shows a training is in ddim.tracking.callbacks. None of these makes the GPU wait except
-every `log_every` steps.
+What only shows a training is in ddim.tracking.training_progress. None of these makes the GPU wait
+except every `log_every` steps.
 """
 
 import math

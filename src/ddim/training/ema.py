@@ -37,7 +37,7 @@ class EMA(WeightAveraging):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Collect the weights once: walking the module tree at every step costs milliseconds."""
+        """Collect the weights once: traversing the module tree at every step costs milliseconds."""
         self._averages = [p.detach() for p in self.average.parameters()]
         self._currents = [p.detach() for p in pl_module.parameters()]
 

@@ -1,7 +1,7 @@
 """`fit` trains and resumes; `load_result` reads what a finished training left.
 
 Nothing here knows where the weights are exported to, what they are used for, or how a training is
-shown: that is up to the callbacks that the caller hands in (ddim.tracking.callbacks).
+shown: that is up to the callbacks that the caller hands in (ddim.tracking.training_progress).
 """
 
 import math

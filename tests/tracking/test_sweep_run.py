@@ -17,7 +17,7 @@ from ddim.config import paths, schema
 from ddim.records import results
 from ddim.report import build
 from ddim.runtime.cli import command
-from ddim.tracking import experiment, workspace
+from ddim.tracking import sweep_run, workspace
 
 OVERRIDES = ("sweep.steps=[10,20]", "sweep.eta=[0.0,hat]", "analysis.sections=[consistency]")
 
@@ -58,7 +58,7 @@ def rows(run: dict[str, Any], key: str) -> list[dict[str, Any]]:
 def test_a_run_holds_every_cell_the_curves_and_the_configuration(
     cfg: schema.Config, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    experiment.run(cfg)
+    sweep_run.run(cfg)
     printed = capfd.readouterr()
     assert printed.err == ""
     assert printed.out.startswith("W&B run filled: out/digits/wandb/offline-run-")
@@ -93,9 +93,9 @@ def test_filling_again_replaces_and_a_new_network_is_a_new_run(cfg: schema.Confi
         folders = (paths.out(cfg) / "wandb").glob("offline-run-*")
         return [folder.name.split("-")[-1] for folder in folders]
 
-    experiment.run(cfg)
+    sweep_run.run(cfg)
     before = runs()
-    experiment.run(cfg)
+    sweep_run.run(cfg)
     assert runs() == before
     recorded = wandb_file.load(paths.out(cfg))
     assert len(recorded["history"]) == 1
@@ -103,7 +103,7 @@ def test_filling_again_replaces_and_a_new_network_is_a_new_run(cfg: schema.Confi
 
     other = load(cfg)
     training = msgspec.structs.replace(other.training, sha256={"ema": "b" * 64})
-    assert experiment.run_id(cfg, replace(other, training=training)) not in before
+    assert sweep_run.run_id(cfg, replace(other, training=training)) not in before
 
 
 STALE = r"metrics\.json is of other records: run `python -m ddim\.stages\.report -cn stage` first"
@@ -121,10 +121,10 @@ def test_a_report_older_than_one_cell_is_refused(
     record = paths.reports(cfg) / "cells" / f"{key.name}.json"
     msgspec.structs.replace(cell, measured=better).write(record)
     with pytest.raises(ValueError, match=STALE):
-        experiment.run(cfg)
+        sweep_run.run(cfg)
     assert not list((paths.out(cfg) / "wandb").glob("offline-run-*"))
     build.build(load(cfg))
-    experiment.run(cfg)
+    sweep_run.run(cfg)
 
 
 def test_a_report_older_than_a_section_or_table_2_is_refused(cfg: schema.Config) -> None:
@@ -134,12 +134,12 @@ def test_a_report_older_than_a_section_or_table_2_is_refused(cfg: schema.Config)
     before = record.read_bytes()
     msgspec.structs.replace(section, numbers={"other": 1.0}).write(record)
     with pytest.raises(ValueError, match=STALE):
-        experiment.run(cfg)
+        sweep_run.run(cfg)
     record.write_bytes(before)
     error = msgspec.structs.replace(read.reconstructions[steps], mse=0.5, interval=(0.4, 0.6))
     error.write(paths.reports(cfg) / "reconstruct" / f"S{steps}.json")
     with pytest.raises(ValueError, match=STALE):
-        experiment.run(cfg)
+        sweep_run.run(cfg)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +153,10 @@ def test_a_report_older_than_a_section_or_table_2_is_refused(cfg: schema.Config)
     ],
 )
 def test_a_missing_file_is_one_line_and_costs_no_earlier_run(cfg: schema.Config, name: str) -> None:
-    experiment.run(cfg)
+    sweep_run.run(cfg)
     (paths.reports(cfg) / name).unlink()
     with pytest.raises(FileNotFoundError, match=rf"{name} is missing: .*`python -m ddim\.stages\."):
-        experiment.run(cfg)
+        sweep_run.run(cfg)
     assert wandb_file.load(paths.out(cfg))["exit"] == 0
 
 
@@ -168,7 +168,7 @@ def test_a_missing_file_is_one_line_and_costs_no_earlier_run(cfg: schema.Config,
         (["name=other"], "reports/other/experiment.json is missing"),
     ],
 )
-@pytest.mark.parametrize("main", [experiment.main, workspace.main])
+@pytest.mark.parametrize("main", [sweep_run.main, workspace.main])
 def test_misuse_is_one_line(
     cfg: schema.Config, monkeypatch: pytest.MonkeyPatch, main: Any, arguments: Any, message: str
 ) -> None:
@@ -188,14 +188,14 @@ def test_disabled_does_without_wandb(
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     cfg.logger.mode = schema.WandbMode.disabled
-    experiment.run(cfg)
+    sweep_run.run(cfg)
     assert "disabled" in capsys.readouterr().out
     assert not paths.out(cfg).exists()
 
 
 def test_the_workspace_shows_what_the_runs_record(cfg: schema.Config) -> None:
     """Its panels are found by key: each key must be one that a run really has."""
-    experiment.run(cfg)
+    sweep_run.run(cfg)
     recorded = wandb_file.load(paths.out(cfg))["history"][0]
     model = workspace.workspace(load(cfg), "ddim", "team")._to_model()
     spec = json.loads(model.model_dump_json())["spec"]

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from ddim.analysis.context import Context
-from ddim.analysis.presented import Presented
+from ddim.analysis.section_content import SectionContent
 from ddim.config import paths
 from ddim.config.checks import SECTIONS
 from ddim.config.schema import Config
@@ -22,17 +22,17 @@ class SectionModule(Protocol):
     def measure(self, context: Context) -> Any:
         """A frozen dataclass of numbers and images."""
 
-    def present(self, measured: Any) -> Presented:
+    def present(self, result: Any) -> SectionContent:
         """The section's text, tables and figures, of what `measure` returned."""
 
 
 def run_section(cfg: Config, name: str) -> Section:
-    """Measure the section `name`, write its folder and print what it found."""
+    """Measure the section `name`, write its folder and print its finding."""
     if name not in (*SECTIONS, BY_HAND):
         raise ValueError(f"analysis.section must be one of {SECTIONS}, got {name!r}")
     module: SectionModule = import_module(f"ddim.analysis.{name}")
-    presented = module.present(module.measure(Context(cfg)))
-    section = presented.save(
+    content = module.present(module.measure(Context(cfg)))
+    section = content.save(
         paths.section(cfg, name),
         name=name,
         order=[*SECTIONS, BY_HAND].index(name) + 1,

@@ -3,13 +3,13 @@
 The metric files are the truth; W&B is a view of them. wandb is imported only where it is used.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddim.config import schema
+from ddim.tracking import wandb_setup
 
 if TYPE_CHECKING:
     from pytorch_lightning.loggers import WandbLogger
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def training_run(
-    logger: schema.Logger, *, name: str, group: str, folder: Path, config: Mapping[str, Any]
+    logger: schema.Logger, *, group: str, folder: Path, config: Mapping[str, Any]
 ) -> "Iterator[WandbLogger | None]":
     """A W&B run for ddim.training.fit.fit, finished at the end, as failed if the block raised.
 
     Args:
-        name, group: of the run.
+        group: the experiment's name.
         folder: W&B's files go to <folder>/wandb, caches included (out/<name>).
         config: the full resolved configuration, recorded with the run.
 
@@ -32,12 +32,12 @@ def training_run(
     if logger.mode is schema.WandbMode.disabled:
         yield None
         return
-    keep_home_clean(folder)
+    wandb_setup.keep_home_clean(folder)
     if logger.mode is schema.WandbMode.online:
-        require_account()
+        wandb_setup.require_account()
     import wandb
 
-    run = _logger(logger, name=name, group=group, folder=folder, config=config)
+    run = _logger(logger, group=group, folder=folder, config=config)
     try:
         yield run
     except BaseException:
@@ -46,30 +46,8 @@ def training_run(
     wandb.finish()
 
 
-def keep_home_clean(folder: Path) -> None:
-    """Send what W&B would write to the user's home to `<folder>/wandb`; the user's own choice wins.
-
-    Call before wandb is imported.
-    """
-    base = (folder / "wandb").absolute()
-    for name in ("DATA", "CACHE", "CONFIG"):
-        os.environ.setdefault(f"WANDB_{name}_DIR", str(base / name.lower()))
-    base.mkdir(parents=True, exist_ok=True)
-
-
-def require_account() -> None:
-    """Raise ValueError unless W&B can log in without asking."""
-    import wandb
-
-    if not wandb.login(prompt=False):
-        raise ValueError(
-            "logger.mode is online, but there is no W&B account here: run `wandb login`, set"
-            " WANDB_API_KEY, or use logger=offline"
-        )
-
-
 def _logger(
-    logger: schema.Logger, *, name: str, group: str, folder: Path, config: Mapping[str, Any]
+    logger: schema.Logger, *, group: str, folder: Path, config: Mapping[str, Any]
 ) -> "WandbLogger":
     import wandb
     from pytorch_lightning.loggers import WandbLogger
@@ -79,9 +57,9 @@ def _logger(
         project=logger.project,
         entity=logger.entity,
         tags=logger.tags,
-        name=name,
+        name=wandb_setup.TRAINING,
         group=group,
-        job_type="train",
+        job_type=wandb_setup.TRAINING,
         save_dir=folder,
         config=dict(config),
         offline=offline,

@@ -16,7 +16,7 @@ from ddim.evaluation.kid import kid
 from ddim.images import to_uint8
 from ddim.noise import Noise
 from ddim.sampler import sample
-from ddim.tracking.callbacks import (
+from ddim.tracking.training_progress import (
     PreviewQuality,
     ProgressLine,
     SampleGrid,

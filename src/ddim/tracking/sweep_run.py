@@ -26,7 +26,7 @@ from ddim.records.timing import Timing
 from ddim.report import metrics_json, tables
 from ddim.runtime import files
 from ddim.runtime.errors import one_line
-from ddim.tracking import run as wandb_setup
+from ddim.tracking import wandb_setup
 
 if TYPE_CHECKING:
     import wandb
@@ -124,9 +124,9 @@ def _run(cfg: Config, read: Results, folder: Path) -> "wandb.Run":
             project=cfg.logger.project,
             entity=cfg.logger.entity,
             id=identifier,
-            name="sweep",
+            name=wandb_setup.SWEEP,
             group=cfg.name,
-            job_type="sweep",
+            job_type=wandb_setup.SWEEP,
             tags=[*cfg.logger.tags, read.reference.data.name],
             config=as_dict(read.cfg),
             dir=folder.absolute(),

@@ -1,8 +1,8 @@
 """What every section hands over: a finding, figures with their numbers, tables; how it is saved.
 
 A section is a module of this room with its TITLE, its CLAIM (what the lecture or the paper says),
-`measure(context)`, which returns a frozen dataclass of numbers and images, and `present(measured)`,
-which makes of that one `Presented`, without a network.
+`measure(context)`, which returns a frozen dataclass of numbers and images, and `present(result)`,
+which makes of that one `SectionContent`, without a network.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ Rows = Sequence[Sequence[object]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A picture and, for the CSV beside it, the numbers that it shows."""
+class FigureContent:
+    """A figure's picture and, for the CSV beside it, the numbers that it shows."""
 
     file: str
     content: bytes
@@ -33,19 +33,19 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Presented:
+class SectionContent:
     """What a section says and shows."""
 
     finding: str  # one sentence, with our number
     text: str = ""  # Markdown: how it was measured, and what it means
     numbers: Mapping[str, float] = field(default_factory=dict)  # for metrics.json
-    pictures: Sequence[Picture] = ()
+    figures: Sequence[FigureContent] = ()
     tables: Sequence[Table] = ()
 
     def save(self, folder: Path, *, name: str, order: int, title: str, claim: str) -> Section:
-        """Write the section's record, pictures and CSVs to `folder`; returns the record."""
+        """Write the section's record, figures and CSVs to `folder`; returns the record."""
         figures = [
-            Figure(file=p.file, data=p.data, caption=p.caption, alt=p.alt) for p in self.pictures
+            Figure(file=p.file, data=p.data, caption=p.caption, alt=p.alt) for p in self.figures
         ]
         section = Section(
             name=name,
@@ -58,8 +58,8 @@ class Presented:
             figures=tuple(figures),
             tables=tuple(self.tables),
         )
-        files = {p.file: p.content for p in self.pictures}
-        files |= {p.data: csv_text(p.columns, p.rows).encode() for p in self.pictures}
+        files = {p.file: p.content for p in self.figures}
+        files |= {p.data: csv_text(p.columns, p.rows).encode() for p in self.figures}
         section.save(folder, files)
         return section
 

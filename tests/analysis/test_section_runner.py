@@ -5,25 +5,25 @@ from pathlib import Path
 import pytest
 from helpers.analysis_fixture import context, gaussian, settings
 
-from ddim.analysis import invert, ode, path, run
-from ddim.analysis.presented import Picture, Presented
+from ddim.analysis import invert, ode, path, section_runner
+from ddim.analysis.section_content import FigureContent, SectionContent
 from ddim.config.checks import SECTIONS
 from ddim.plotting import canvas
 from ddim.records.prepared import Split
 from ddim.records.section import Section
 
 
-def presented(height: float) -> Presented:
+def content(height: float) -> SectionContent:
     with canvas.canvas() as figure:
         canvas.curve(figure.axes[0], 0, [1, 2], [1, height], "a")
-    picture = Picture(
+    figure_content = FigureContent(
         file="a.png", content=figure.png, caption="c", alt="a", columns=["x"], rows=[[1], [2]]
     )
-    return Presented(finding="found", pictures=(picture,))
+    return SectionContent(finding="f", figures=(figure_content,))
 
 
 def save(height: float, folder: Path) -> Section:
-    return presented(height).save(folder, name="x", order=1, title="Title", claim="claim")
+    return content(height).save(folder, name="x", order=1, title="Title", claim="claim")
 
 
 def test_a_section_is_replaced_and_its_bytes_depend_on_its_numbers_alone(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_too_many_images_asked_for_names_the_key(module: object) -> None:
 def test_every_configured_section_has_its_module() -> None:
     from importlib import import_module
 
-    for name in (*SECTIONS, run.BY_HAND):
+    for name in (*SECTIONS, section_runner.BY_HAND):
         module = import_module(f"ddim.analysis.{name}")
         assert module.TITLE
         assert module.CLAIM
@@ -58,16 +58,16 @@ def test_every_configured_section_has_its_module() -> None:
         assert callable(module.present)
 
 
-def test_running_a_section_writes_its_folder_and_prints_what_it_found(
+def test_running_a_section_writes_its_folder_and_prints_its_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cfg = settings()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "Context", context)
-    section = run.run_section(cfg, "ode")
+    monkeypatch.setattr(section_runner, "Context", context)
+    section = section_runner.run_section(cfg, "ode")
     assert capsys.readouterr().out == f"{ode.TITLE}: {section.finding}\n"
     folder = tmp_path / "reports/digits/analysis/ode"
     assert Section.read(folder / "section.json", "") == section
     assert section.order == SECTIONS.index("ode") + 1
     with pytest.raises(ValueError, match=r"analysis\.section must be one of"):
-        run.run_section(cfg, "odd")
+        section_runner.run_section(cfg, "odd")
