@@ -52,7 +52,7 @@ def test_every_goal_belongs_to_a_part() -> None:
         (["xyz"], r"^there is no part 'xyz': did you mean \w+\?"),
         (
             ["sampling", "--against", "difusers"],
-            "one of forwards, diffusers, plain, got 'difusers'",
+            "one of forwards, sequential, diffusers, plain, got 'difusers'",
         ),
         (["scaling", "--against", "plain"], "^--against of scaling is not taken, got 'plain'"),
         (["all", "--against", "plain"], "^--against of all is not taken, got 'plain'"),

@@ -38,5 +38,5 @@ def sample(cfg: schema.Config) -> cell.CellPlan:
     plan = planned(cfg)
     job = cell.shard_job(cfg, plan, cell.load_network(cfg))
     sample_missing(job, plan.name, cfg.trainer)
-    assert cell.collect(cfg, plan, job) > 0
+    cell.collect(cfg, plan, job)
     return plan

@@ -41,6 +41,7 @@ def ddp(folder: Path) -> None:
     first = is_global_zero()
     if first:
         job.shards.merge(folder / "samples.npy")
+        job.shards.remove()
     torch.save({"first": first}, folder / f"rank{os.environ['LOCAL_RANK']}.pt")
 
 

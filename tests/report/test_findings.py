@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from dataclasses import replace
+
 import pytest
 from helpers import report_fixture as fixture
 from hypothesis import given
@@ -20,7 +22,7 @@ def estimate(mean: float, half: float) -> CellEstimate:
 def grid_of(rows: dict[str, list[float]], half: float = 0.1) -> dict[Column, CellEstimate]:
     """Rows of FIDs at S = 10 and 100, each +- `half`."""
     return {
-        (s, eta): estimate(value, half)
+        (s, eta): replace(estimate(value, half), n=360)
         for eta, row in rows.items()
         for s, value in zip((10, 100), row, strict=True)
     }
@@ -91,6 +93,14 @@ def test_the_reconstruction_is_judged_by_the_numbers() -> None:
     contrary = findings.reconstruction({10: 0.01, 20: 0.1, 50: 0.001})
     assert "does not fall with every" in contrary
     assert "from 0.010 at S = 10 to 0.10 at S = 20" in contrary
+
+
+def test_the_floor_of_other_n_is_not_compared() -> None:
+    (floor,) = fixture.reference().floors
+    values = {key: replace(each, n=2000) for key, each in grid_of({"0.0": [8, 2.3]}).items()}
+    sentence = findings.floor(values, floor)
+    assert "at n = 2,000) and the floor" in sentence
+    assert "at n = 360) are not compared" in sentence
 
 
 @pytest.mark.parametrize(("fid", "text"), [(2.4, "is above the floor"), (2.3, "is not above the")])

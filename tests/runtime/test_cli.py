@@ -38,7 +38,7 @@ def test_a_stage_gets_the_checked_configuration(
     assert end.value.code == 0
     (cfg,) = called
     assert isinstance(cfg, Config)
-    assert (cfg.name, cfg.cell.steps, cfg.sample.num_images_at) == (name, 20, {20: 9})
+    assert (cfg.name, cfg.cell.steps, cfg.sample.count(20)) == (name, 20, 9)
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -131,7 +131,7 @@ def test_the_round_trip_is_encoding_and_decoding_image_by_image(cfg: schema.Conf
     assert len(decoded) == 5
 
 
-@pytest.mark.parametrize(("batch_size", "needed"), [(3, 9), (8, 8), (50, 50)])
+@pytest.mark.parametrize(("batch_size", "needed"), [(3, 9), (8, 16), (50, 100)])
 def test_a_picture_is_redrawn_from_the_batches_that_were_measured(
     cfg: schema.Config, batch_size: int, needed: int
 ) -> None:

@@ -56,12 +56,13 @@ def test_progress_is_told_from_one_thread_at_a_time() -> None:
     assert total == 600
 
 
-def test_a_batch_that_fails_ends_the_others() -> None:
+@pytest.mark.parametrize("bad", [0, 1])
+def test_a_batch_that_fails_ends_the_others(bad: int) -> None:
     steps = 0
 
     def work(batch: int, advance: Advance) -> None:
         nonlocal steps
-        if batch == 0:
+        if batch == bad:
             raise ValueError("x_t is not finite")
         for _ in range(500):
             time.sleep(0.01)

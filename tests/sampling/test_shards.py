@@ -25,7 +25,9 @@ def sample_cell(folder: Path, sampler: DDIM) -> float:
     """Sample all 21 images into folder/samples.npy; the seconds that it took."""
     job = cell_job(folder / "work" / "key", sampler)
     sample_missing(job, "cell", tiny.CPU)
-    return job.shards.merge(folder / "samples.npy")
+    seconds = job.shards.merge(folder / "samples.npy")
+    job.shards.remove()
+    return seconds
 
 
 @pytest.fixture(scope="module")

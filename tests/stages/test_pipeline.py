@@ -45,7 +45,12 @@ def test_nothing_to_do_is_nothing_done(project: Path) -> None:
 
 @pytest.mark.parametrize(
     "file",
-    ["sampling/generate.py", "tracking/callbacks.py", "runtime/progress.py", "plotting/grids.py"],
+    [
+        "sampling/generate.py",
+        "tracking/training_progress.py",
+        "runtime/progress.py",
+        "plotting/grids.py",
+    ],
 )
 def test_what_shows_or_samples_leaves_the_training_fresh(project: Path, file: str) -> None:
     with edited(project / "src/ddim" / file):

@@ -15,6 +15,7 @@ from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.records import prepared, results, samples
 from ddim.records.cell import Cell, CellKey
+from ddim.runtime.progress import Advance
 
 if TYPE_CHECKING:
     import torch
@@ -120,20 +121,20 @@ class Context:
         from ddim import sampler
 
         tau = self.tau(S)
-        return self._batched(x_0, lambda x: sampler.encode(self.eps_model, x, self.alpha_bar, tau))
+        return self._batched(x_0, lambda eps, x: sampler.encode(eps, x, self.alpha_bar, tau))
 
     def decode(self, x_T: "Tensor", S: int) -> "Tensor":
         """x_0 of latents x_T [N,C,H,W], with S steps of eta = 0."""
         from ddim import sampler
 
         tau = self.tau(S)
-        return self._batched(x_T, lambda x: sampler.sample(self.eps_model, x, self.alpha_bar, tau))
+        return self._batched(x_T, lambda eps, x: sampler.sample(eps, x, self.alpha_bar, tau))
 
     def predict(self, x: "Tensor", t: int) -> "Tensor":
         """eps of x [N,C,H,W] at step t, one batch at a time."""
         from ddim.sampler import steps_like
 
-        return self._batched(x, lambda batch: self.eps_model(batch, steps_like(batch, t)))
+        return self._batched(x, lambda eps, batch: eps(batch, steps_like(batch, t)))
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Features, float32 [N,D], of uint8 images [N,C,H,W]."""
@@ -147,16 +148,23 @@ class Context:
 
         return np.asarray(logits(self.extractor, self.features(images), self.device).argmax(1))
 
-    def _batched(self, x: "Tensor", function: Callable[["Tensor"], "Tensor"]) -> "Tensor":
+    def _batched(
+        self, x: "Tensor", function: Callable[[Callable[..., "Tensor"], "Tensor"], "Tensor"]
+    ) -> "Tensor":
+        """function(eps_model, batch) of every batch of x."""
         import torch
 
         from ddim.sampling.parallel import map_batches
 
-        parts = x.split(self.cfg.sample.batch_size)
-        on_device = map_batches(
-            lambda part, _: function(part.to(self.device)).cpu(), parts, self.device
-        )
-        return torch.cat(list(on_device))
+        def computed(batch: "Tensor", advance: Advance) -> "Tensor":
+            def eps_model(x: "Tensor", t: "Tensor") -> "Tensor":
+                advance(0)  # where this batch ends early if another one fails
+                return self.eps_model(x, t)
+
+            return function(eps_model, batch.to(self.device)).cpu()
+
+        batches = x.split(self.cfg.sample.batch_size)
+        return torch.cat(list(map_batches(computed, batches, self.device)))
 
 
 def pixels(x: "Tensor") -> np.ndarray:

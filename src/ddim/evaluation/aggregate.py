@@ -49,7 +49,7 @@ class CellEstimate:
     def at(self, n: int) -> "CellEstimate":
         """The estimate of the first n images: FID falls with n, whatever the images are.
 
-        Itself for a number that does not depend on n (one without subsets).
+        Itself for a measure that has no interval: of those no subset is measured.
         """
         if n == self.n or not (self.subsets or self.interval):
             return self

@@ -54,25 +54,34 @@ def more_steps(values: Values, steps: list[int], etas: list[str]) -> str:
     if "0.0" not in etas or len(steps) < 2:
         return ""
     row = at_equal_n({s: values[s, "0.0"] for s in sorted(steps)})
+    of_first = _of_first(values)
     rises = [(a, b) for a, b in pairwise(row) if row[b].mean >= row[a].mean]
     if not rises:
-        return _falls(row)
+        return _falls(row, of_first)
     parts = [
         f"from {fid(row[a].mean)} at S = {a} to {fid(row[b].mean)} at S = {b}"
         + (" (within their intervals)" if row[a].overlaps(row[b]) else "")
         for a, b in rises
     ]
-    return f"η = 0.0 does not get better with every increase of S: FID goes {listed(parts)}."
+    return (
+        f"η = 0.0 does not get better with every increase of S: FID{of_first} goes {listed(parts)}."
+    )
 
 
-def _falls(row: Mapping[int, CellEstimate]) -> str:
+def _of_first(values: Values) -> str:
+    """Which images a comparison across S is of, where not all cells have as many."""
+    counts = {value.n for value in values.values()}
+    return "" if len(counts) == 1 else f" of each cell's first {count(min(counts))} images"
+
+
+def _falls(row: Mapping[int, CellEstimate], of_first: str) -> str:
     """A first row whose FID falls with every S; the steps that may be chance are named."""
     first, last = min(row), max(row)
     within = [f"{a} → {b}" for a, b in pairwise(row) if row[a].overlaps(row[b])]
     chance = f"; within them are S = {listed(within)}" if within else ""
     ends = "no more" if row[first].overlaps(row[last]) else "more"
     return (
-        f"η = 0.0 gets better with every increase of S: FID {fid(row[first].mean)} at "
+        f"η = 0.0 gets better with every increase of S: FID{of_first} {fid(row[first].mean)} at "
         f"S = {first}, {fid(row[last].mean)} at S = {last}. From end to end that is {ends} "
         f"than the intervals{chance}."
     )
@@ -119,9 +128,13 @@ def floor(values: Values, real: Floor) -> str:
     """How far the best cell is from what real images score."""
     same = at_equal_n(values)
     s, eta = min(same, key=lambda column: same[column].mean)
-    mean = same[s, eta].mean
+    mean, n = same[s, eta].mean, same[s, eta].n
+    best_cell = f"The best cell (S = {s}, {eta_label(eta)}: FID {fid(mean)}"
+    scores = f"held-out real images score {fid(real.measured.fid)}"
+    if real.n != n:
+        return (
+            f"{best_cell} at n = {count(n)}) and the floor ({scores} at n = {count(real.n)}) are "
+            "not compared: FID depends on n."
+        )
     relation = "above" if mean > real.measured.fid else "not above"
-    return (
-        f"The best cell (S = {s}, {eta_label(eta)}: FID {fid(mean)}) is {relation} the floor: "
-        f"held-out real images score {fid(real.measured.fid)} (n = {count(real.n)})."
-    )
+    return f"{best_cell}) is {relation} the floor: {scores} (n = {count(real.n)})."

@@ -9,8 +9,7 @@ from ddim.report.document import Plot, Series
 def fid(results: Results) -> Plot:
     """FID against S, a curve per eta, with the floor as a level."""
     series, data = _fid_curves(results)
-    floor = results.floor.measured
-    low, high = floor.fid_interval
+    level = _floor(results)
     ends = "; ".join(
         f"{s.label}: {numbers.fid(s.y[0])} at S = {s.x[0]:g}, "
         f"{numbers.fid(s.y[-1])} at S = {s.x[-1]:g}"
@@ -25,11 +24,24 @@ def fid(results: Results) -> Plot:
         alt=f"FID against the number of steps on logarithmic axes. {ends}.",
         columns=("S", "eta", "fid", "low", "high", "n"),
         data=tuple(data),
-        caption="Bars: 95 % intervals. Dotted: the floor, real against held-out real images."
-        f"{_at_equal_n(results)}",
+        caption=f"Bars: 95 % intervals.{_floor_line(level)}{_at_equal_n(results)}",
         x_ticks=tuple(map(float, sorted(results.steps))),
-        level=Series("floor", "floor", (), (floor.fid,), (low,), (high,)),
+        level=level,
     )
+
+
+def _floor(results: Results) -> Series | None:
+    """The floor as a level; None where there are too few held-out images for the curves' n."""
+    counts = [cell.measured.n_generated for cell in results.cells.values()]
+    if results.floor.n != min(counts):
+        return None
+    measured = results.floor.measured
+    low, high = measured.fid_interval
+    return Series("floor", "floor", (), (measured.fid,), (low,), (high,))
+
+
+def _floor_line(level: Series | None) -> str:
+    return "" if level is None else " Dotted: the floor, real against held-out real images."
 
 
 def _at_equal_n(results: Results) -> str:

@@ -154,8 +154,14 @@ def _legend(grid: _Grid) -> list[str]:
         if has_interval:
             legend.append("The interval covers those of all seeds.")
     if grid.doubtful:
-        legend.append("≈: may be chance, the interval overlaps that of the cell on its left.")
+        of = ", at the smaller n of the two" if _counts_vary(grid.results) else ""
+        legend.append(f"≈: may be chance, the interval overlaps that of the cell on its left{of}.")
     return legend
+
+
+def _counts_vary(results: Results) -> bool:
+    """Whether not all cells have as many images."""
+    return len({cell.measured.n_generated for cell in results.cells.values()}) > 1
 
 
 def _subsample(results: Results, measure: Measure) -> str:

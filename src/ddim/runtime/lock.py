@@ -8,16 +8,19 @@ from filelock import FileLock, Timeout
 
 
 @contextmanager
-def exclusive(path: Path, what: str) -> Iterator[None]:
+def exclusive(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
     """Hold the lock file `path` inside the block; the system frees it however the process ends.
 
-    Where another process holds it, one line says that this one waits for `what`.
+    Where another process holds it, one line says that this one waits for `what`; without `wait`
+    that is a ValueError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, fallback_to_soft=False)  # a soft one would outlive a killed process
     try:
         lock.acquire(blocking=False)
     except Timeout:
+        if not wait:
+            raise ValueError(f"{what}: another process is at it; run again when it ends") from None
         print(f"{what}: another process is at it; waiting for that to end", flush=True)
         lock.acquire()
     try:

@@ -12,6 +12,7 @@ from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.records import fingerprints, samples
 from ddim.records.cell import CellKey, Sampled, Trajectory, Weights
+from ddim.records.timing import Timing
 from ddim.runtime import files
 
 if TYPE_CHECKING:
@@ -148,10 +149,11 @@ def _sampler(cfg: Config, plan: CellPlan, model: "EpsModel") -> "Sampler":
     )
 
 
-def collect(cfg: Config, plan: CellPlan, job: "ShardJob") -> float:
-    """Merge the shards into samples.npy and write its record; the seconds that sampling took.
+def collect(cfg: Config, plan: CellPlan, job: "ShardJob") -> None:
+    """Merge the shards into samples.npy; write how long they took, then the images' record.
 
-    On the first process only, when all shards are there.
+    On the first process only, when all shards are there. They are removed last: a process that is
+    killed before loses nothing.
     """
     record, images = paths.sampled_record(cfg), paths.samples_file(cfg)
     record.unlink(missing_ok=True)  # never beside images that it does not describe
@@ -163,5 +165,6 @@ def collect(cfg: Config, plan: CellPlan, job: "ShardJob") -> float:
         sha256=files.sha256(images),
         fingerprint=plan.fingerprint,
     )
+    Timing.now(cfg.trainer, seconds, plan.n).write(paths.cell_timing(cfg))
     sampled.write(record)
-    return seconds
+    job.shards.remove()

@@ -7,7 +7,7 @@ wait for each other longer than they compute, two batches side by side do not.
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import torch
 
@@ -34,17 +34,41 @@ def map_batches(
         for batch in batches:
             yield function(batch, advance)
         return
-    lock, stopped = Lock(), Event()
-
-    def advance_alone(amount: float = 1, note: str = "") -> None:
-        if stopped.is_set():
-            raise InterruptedError("another batch failed, or nobody waits for this one")
-        with lock:
-            advance(amount, note)
-
+    shared = _Shared(function, advance)
+    # A worker's 1 becomes the default of threads that are started later; the caller keeps its own.
     pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        yield from pool.map(lambda batch: function(batch, advance_alone), batches)
+        yield from pool.map(shared.call, batches)
+    except _StoppedError:  # a later batch's fault
+        raise shared.failures[0] from None
     finally:
-        stopped.set()
+        shared.stopped.set()
         pool.shutdown(cancel_futures=True)
+
+
+class _Shared(Generic[Batch, Result]):
+    """What the workers have in common: the progress, and whether they are to stop."""
+
+    def __init__(self, function: Callable[[Batch, Advance], Result], advance: Advance) -> None:
+        self._function, self._advance, self._lock = function, advance, Lock()
+        self.stopped, self.failures = Event(), list[BaseException]()
+
+    def call(self, batch: Batch) -> Result:
+        """The function's result; its failure stops the other workers."""
+        try:
+            return self._function(batch, self._advance_alone)
+        except BaseException as error:
+            if not isinstance(error, _StoppedError):
+                self.failures.append(error)
+            self.stopped.set()
+            raise
+
+    def _advance_alone(self, amount: float = 1, note: str = "") -> None:
+        if self.stopped.is_set():
+            raise _StoppedError
+        with self._lock:
+            self._advance(amount, note)
+
+
+class _StoppedError(Exception):
+    """Raised in a batch whose result nobody wants any more."""

@@ -85,15 +85,18 @@ class Shards:
     def merge(self, path: Path) -> float:
         """Write all images in order to the array file `path`, holding one shard in memory.
 
-        Removes the shards. Returns the seconds that they took, all processes together.
+        Returns the seconds that the shards took, all processes together.
         """
         seconds = 0.0
         with array(path, (self.n, *self.shape), np.uint8) as merged:
             for indices in self.all():
                 merged[indices.start : indices.stop], taken = self._read(indices)
                 seconds += taken
-        shutil.rmtree(self.folder)
         return seconds
+
+    def remove(self) -> None:
+        """Remove the shards, which are no longer needed."""
+        shutil.rmtree(self.folder)
 
 
 class DamagedShardError(ValueError):

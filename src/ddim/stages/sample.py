@@ -63,9 +63,12 @@ class Network:
 def move_out(cfg: Config) -> None:
     """Move what is no cell of the grid from `samples` to `extra`."""
     grid = {paths.configured_cell(cell) for cell in cfg.cells()}
-    for folder in paths.all_samples(cfg).glob("*"):
+    for folder in paths.all_samples(cfg).glob("*/"):
         if folder.name not in grid:
             place = paths.extra(cfg) / folder.name
+            if _is_newer(place, folder):  # sampled by hand since the cell left the grid
+                shutil.rmtree(folder)
+                continue
             _move(folder, place)
             _move_file(paths.timing(cfg, folder.name), place / _TIMING)
 
@@ -90,6 +93,13 @@ def is_there(cfg: Config, plan: "CellPlan", *, move: bool) -> bool:
     return waits_outside
 
 
+def _is_newer(place: Path, folder: Path) -> bool:
+    records = [path / paths.SAMPLED for path in (place, folder)]
+    if not all(record.is_file() for record in records):
+        return records[0].is_file()
+    return records[0].stat().st_mtime > records[1].stat().st_mtime
+
+
 def _move(folder: Path, place: Path) -> None:
     if place.exists():
         shutil.rmtree(place)
@@ -104,22 +114,24 @@ def _move_file(path: Path, place: Path) -> None:
 
 
 def _lock(cfg: Config, plan: "CellPlan") -> AbstractContextManager[None]:
-    """For the cell's files; the first of several processes holds it for all of them."""
-    if _is_first_process(cfg):
-        return exclusive(paths.cell_lock(cfg), plan.name)
-    return nullcontext()
+    """For the cell's files; the first of several processes holds it for all of them.
+
+    It cannot wait: the others would go on without it.
+    """
+    if not _is_first_process(cfg):
+        return nullcontext()
+    alone = cfg.trainer.devices * cfg.trainer.num_nodes == 1
+    return exclusive(paths.cell_lock(cfg), plan.name, wait=alone)
 
 
 def _sample(cfg: Config, plan: "CellPlan", model: "EpsModel") -> None:
-    from ddim.records.timing import Timing
     from ddim.sampling import cell
     from ddim.sampling.shards import sample_missing
 
     job = cell.shard_job(cfg, plan, model)
     sample_missing(job, plan.name, cfg.trainer)
     if _is_first_process(cfg):
-        seconds = cell.collect(cfg, plan, job)
-        Timing.now(cfg.trainer, seconds, plan.n).write(paths.cell_timing(cfg))
+        cell.collect(cfg, plan, job)
 
 
 def _is_first_process(cfg: Config) -> bool:
