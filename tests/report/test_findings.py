@@ -1,8 +1,7 @@
 """Every sentence about the numbers can come out either way, and says what the numbers say."""
 
-from pathlib import Path
-
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from helpers import report_fixture as fixture
@@ -16,13 +15,13 @@ from ddim.report import content, findings, protocol, tables
 
 
 def estimate(mean: float, half: float) -> CellEstimate:
-    return CellEstimate(mean, (mean - half, mean + half), None)
+    return CellEstimate(mean, (mean - half, mean + half), None, n=360)
 
 
 def grid_of(rows: dict[str, list[float]], half: float = 0.1) -> dict[Column, CellEstimate]:
     """Rows of FIDs at S = 10 and 100, each +- `half`."""
     return {
-        (s, eta): replace(estimate(value, half), n=360)
+        (s, eta): estimate(value, half)
         for eta, row in rows.items()
         for s, value in zip((10, 100), row, strict=True)
     }
