@@ -4,6 +4,7 @@ Random weights, whose speed is that of trained ones, and for the comparison with
 schedule that stops at alpha-bar = 0.35, over which such a network's images stay of the order of 1.
 """
 
+import copy
 import functools
 from collections.abc import Callable
 
@@ -66,9 +67,11 @@ def batch_size(n: int, device: torch.device) -> int:
 
 
 def sides_of_eps(cfg: Config, unet: UNet, device: torch.device) -> dict[str, EpsModel]:
-    """Our network by precision, as the stages call it."""
+    """Our network by precision, as the stages call it: each a copy, whose memory format is its own."""
     return {
-        name: EpsModel(unet, precision=precision, compiled=cfg.trainer.compile).place(device)
+        name: EpsModel(
+            copy.deepcopy(unet), precision=precision, compiled=cfg.trainer.compile
+        ).place(device)
         for name, precision in PRECISIONS.items()
     }
 
@@ -251,18 +254,9 @@ def against_plain(cfg: Config, name: str, options: Options, findings: Findings) 
     for n in (16, largest) if options.quick else (16, 64, largest):
         x, t = torch.randn(n, *cfg.image_shape, device=device), torch.full((n,), 500).to(device)
         for precision, model in models.items():
-            eps = {
-                "ours": functools.partial(eps_side_by_side, model),
-                "plain": functools.partial(plain_eps, plain, precision),
-            }
-            compare(f"{name}, {n} images, {precision}", eps, (x, t), options, findings)
-
-
-def eps_side_by_side(model: EpsModel, x: Tensor, t: Tensor) -> Tensor:
-    """eps of the batches into which the sampler would cut x."""
-    size = batch_size(len(x), x.device)
-    batches = list(zip(x.split(size), t.split(size), strict=True))
-    return torch.cat(list(map_batches(lambda batch, _: model(*batch), batches, x.device)))
+            in_plain = functools.partial(plain_eps, plain, precision)
+            label = f"{name}, {n} images, {precision}"
+            compare(label, {"ours": model, "plain": in_plain}, (x, t), options, findings)
 
 
 def plain_eps(plain: PlainUNet, precision: str, x: Tensor, t: Tensor) -> Tensor:
@@ -279,13 +273,23 @@ def compare(
     x, t = inputs
     least = 1 if options.quick else 2**15  # pixels, for a time that a clock can tell
     passes = max(1, least // x[:, 0].numel())
-    runs = {side: functools.partial(repeat, eps, x, t, passes) for side, eps in sides.items()}
+    runs = {
+        "ours": functools.partial(repeat_side_by_side, sides["ours"], x, t, passes),
+        "plain": functools.partial(repeat, sides["plain"], x, t, passes),
+    }
     seconds = interleaved(runs, options.repeats(9), finish=networks.finish(x.device))
     for side, values in seconds.items():
         rates = [len(x) * passes / value for value in values]
         findings.add(f"{label}: {side}, images per second", rates, "/s")
     faster = ratios(seconds["plain"], seconds["ours"])
     findings.add(f"{label}: ours against plain", faster, "x", "sampling.plain")
+
+
+def repeat_side_by_side(eps: Eps, x: Tensor, t: Tensor, passes: int) -> None:
+    """The same of the batches into which the sampler would cut x."""
+    size = batch_size(len(x), x.device)
+    batches = list(zip(x.split(size), t.split(size), strict=True))
+    list(map_batches(lambda batch, _: repeat(eps, *batch, passes), batches, x.device))
 
 
 def repeat(eps: Eps, x: Tensor, t: Tensor, passes: int) -> None:
