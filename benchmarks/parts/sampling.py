@@ -67,7 +67,7 @@ def batch_size(n: int, device: torch.device) -> int:
 
 
 def sides_of_eps(cfg: Config, unet: UNet, device: torch.device) -> dict[str, EpsModel]:
-    """Our network by precision, as the stages call it: each a copy, whose memory format is its own."""
+    """Our network by precision, as the stages call it: copies, each in its own memory format."""
     return {
         name: EpsModel(
             copy.deepcopy(unet), precision=precision, compiled=cfg.trainer.compile
