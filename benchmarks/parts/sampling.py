@@ -109,15 +109,17 @@ def overhead(cfg: Config, name: str, options: Options, findings: Findings) -> No
         findings.add(f"{label}: sampler, eta = {eta} / forward passes", over, "x", goal)
 
 
-def ours(model: EpsModel, n: int, S: int, eta: float, device: torch.device) -> np.ndarray:
-    """Images 0..n-1 by the code that the stage `sample` runs."""
+def ours(
+    model: EpsModel, n: int, S: int, eta: float, device: torch.device, *, size: int | None = None
+) -> np.ndarray:
+    """Images 0..n-1 by the code that the stage `sample` runs, in batches of `size` or a core's."""
     model.place(device)
     alpha_bar = schedule.alpha_bar(T, *BETAS)
     tau = schedule.trajectory(T, S)
     sampler = DDIM(eps_model=model, alpha_bar=alpha_bar, tau=tau, eta=eta, clip_x0=False)
     assert isinstance(model.network, UNet)
     shape = networks.image_shape(model.network)
-    size = batch_size(n, device)
+    size = size or batch_size(n, device)
     batches = generate(sampler, range(n), seed=0, shape=shape, batch_size=size, device=device)
     return np.concatenate(list(batches))
 
@@ -146,16 +148,7 @@ def against_sequential(cfg: Config, name: str, options: Options, findings: Findi
 def sequential(model: EpsModel, n: int, S: int, size: int, device: torch.device) -> None:
     """n images by one call for each batch, which leaves all cores to it."""
     for _ in range(n // size):
-        one_batch(model, size, S, device)
-
-
-def one_batch(model: EpsModel, n: int, S: int, device: torch.device) -> None:
-    """Images 0..n-1 as a single batch."""
-    tau, alpha_bar = schedule.trajectory(T, S), schedule.alpha_bar(T, *BETAS)
-    sampler = DDIM(eps_model=model, alpha_bar=alpha_bar, tau=tau, eta=0.0, clip_x0=False)
-    assert isinstance(model.network, UNet)
-    shape = networks.image_shape(model.network)
-    list(generate(sampler, range(n), seed=0, shape=shape, batch_size=n, device=device))
+        ours(model, size, S, 0.0, device, size=size)
 
 
 # --- diffusers -----------------------------------------------------------------------------------
