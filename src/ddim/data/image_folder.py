@@ -20,6 +20,7 @@ IMAGE_SUFFIXES = (
     *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".tga", ".qoi"),
 )
 TEST_FOLDERS = ("test", "val", "valid", "validation")  # the first one there is the test
+FOLDER = Image.Resampling.BICUBIC  # how a user's own images are resized
 MAX_LISTED = 5  # kinds of files, or classes, that a message lists
 
 
@@ -33,7 +34,7 @@ class Entry:
 
 def image_folder(data: Data) -> Source:
     """The images in the folder or zip file data.root, resized bicubically (see `from_folder`)."""
-    return from_folder(Path(data.root), data, Image.Resampling.BICUBIC)
+    return from_folder(Path(data.root), data, FOLDER)
 
 
 def from_folder(root: Path, data: Data, resampling: Image.Resampling) -> Source:

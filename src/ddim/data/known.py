@@ -13,7 +13,7 @@ from PIL import Image
 
 from ddim.config.schema import Data
 from ddim.data.decode import COLOUR, ImageFile, decoded, describe_resize_and_crop, resize_and_crop
-from ddim.data.image_folder import from_folder
+from ddim.data.image_folder import FOLDER, from_folder
 from ddim.data.source import Images, Source, held_out, require
 
 T = TypeVar("T")
@@ -77,22 +77,30 @@ def mnist(data: Data) -> Source:
 
 
 def cifar10(data: Data) -> Source:
-    """CIFAR-10, original pixels, its own split; labels 0..9."""
+    """CIFAR-10, its own split; the original pixels, or resized to 16x16. Labels 0..9."""
     from torchvision.datasets import CIFAR10
 
-    require(data, (32,), channels=3)
+    require(data, (32, 16), channels=3)
 
     def images(train: bool) -> tuple[Images, list[str]]:
         copy = partial(CIFAR10, data.root, train=train, download=data.download)
         files = "cifar-10-batches-py/ (the python version, unpacked)"
         dataset = _torchvision(copy, data, "CIFAR-10", files)
-        pixels = dataset.data.transpose(0, 3, 1, 2)  # [N,32,32,3] -> [N,3,32,32]
-        return Images(len(pixels), pixels, np.array(dataset.targets)), dataset.classes
+        rows = (_resized(pixels, data.image_size) for pixels in dataset.data)
+        return Images(len(dataset.data), rows, np.array(dataset.targets)), dataset.classes
 
     train, classes = images(train=True)
     test, _ = images(train=False)
     preprocessing = {"split": "the set's own", "crop": "none", "resize": "none"}
+    if data.image_size != 32:
+        preprocessing |= describe_resize_and_crop(data.image_size, FOLDER)
     return Source("CIFAR-10: photographs, 32x32, RGB", train, test, preprocessing, classes)
+
+
+def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
+    """uint8 [H,W,3] -> [3,size,size], as an image of that kind in a folder would be resized."""
+    image = resize_and_crop(Image.fromarray(pixels), size, FOLDER)
+    return np.asarray(image).transpose(2, 0, 1)
 
 
 def celeba(data: Data) -> Source:
