@@ -17,7 +17,7 @@ from ddim.config import params, paths
 from ddim.config.schema import Config
 from ddim.records import fingerprints, samples
 from ddim.records.cell import CellKey, Weights
-from ddim.records.existing import is_measured, is_reconstructed
+from ddim.records.existing import has_influences, is_measured, is_reconstructed
 from ddim.runtime.cli import command
 from ddim.sampling import cell
 
@@ -66,7 +66,7 @@ def look(cfg: Config) -> Iterator[Output]:
         return
     weights, cells = cell.weights_in_use(cfg), cfg.cells()
     yield Output("sample", _first({CellKey.of(c).name: _sampled(c, weights) for c in cells}))
-    yield Output("evaluate", _first({CellKey.of(c).name: _measured(c) for c in cells}))
+    yield Output("evaluate", _grid(cfg))
     columns = cfg.columns()
     yield Output("reconstruct", _first({f"S{c.cell.steps}": _column(c, weights) for c in columns}))
 
@@ -76,6 +76,15 @@ def _first(problems: dict[str, str | None]) -> str | None:
     return next((f"{name} is {text}" for name, text in problems.items() if text), None)
 
 
+def _grid(cfg: Config) -> str | None:
+    """What keeps the grid's numbers from being committed."""
+    against = fingerprints.reference(cfg)
+    problem = _first({CellKey.of(c).name: _measured(c, against) for c in cfg.cells()})
+    if problem is None and not paths.covariances(cfg).is_file():
+        return f"{paths.covariances(cfg).name} is {ABSENT}"
+    return problem
+
+
 def _sampled(cfg: Config, weights: Weights) -> str | None:
     """What keeps the configured cell's images from being committed."""
     if not (paths.samples_file(cfg).is_file() and paths.sampled_record(cfg).is_file()):
@@ -83,13 +92,14 @@ def _sampled(cfg: Config, weights: Weights) -> str | None:
     return None if cell.is_sampled(cfg, cell.plan(cfg, weights)) else OTHER
 
 
-def _measured(cfg: Config) -> str | None:
+def _measured(cfg: Config, against: str) -> str | None:
     """What keeps the configured cell's numbers from being committed."""
     record = paths.cell_record(cfg)
     if not (paths.sampled_record(cfg).is_file() and _with_picture(record)):
         return ABSENT
-    fingerprint = fingerprints.measurement(cfg, samples.record(cfg))
-    return None if is_measured(cfg, fingerprint) else OTHER
+    fingerprint = fingerprints.measurement(cfg, samples.record(cfg), against)
+    good = is_measured(cfg, fingerprint) and has_influences(cfg, fingerprint)
+    return None if good else OTHER
 
 
 def _column(cfg: Config, weights: Weights) -> str | None:

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from helpers.analysis_fixture import context, gaussian, saved
 
+from ddim import multinomial
 from ddim.analysis import appendix_a
 from ddim.config import params, schema
 from ddim.config.schema import checked
@@ -95,7 +97,25 @@ def test_the_section_leaves_out_sigma_hat_and_measures_the_rest(tmp_path: Path) 
     cfg = replace(cfg, train=replace(cfg.train, steps=2))
     made = context(cfg, train=Split(gaussian(30, 1), None))
     content = saved(appendix_a, made, tmp_path)
-    assert set(content["numbers"]) == {f"fid_eta{eta}_S{S}" for eta in (0, 1) for S in (5, 20)}
+    fids = {f"fid_eta{eta}_S{S}" for eta in (0, 1) for S in (5, 20)}
+    marginal = {"marginal_largest_deviation", "marginal_allowed_deviation"}
+    assert set(content["numbers"]) == fids | marginal
+    assert [verdict["word"] for verdict in content["verdicts"]] == ["reproduced"]
+
+
+def test_a_process_with_other_marginals_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step resamples a little more than it should."""
+
+    def posterior(*arguments: Any) -> torch.Tensor:
+        return 0.98 * right(*arguments) + 0.01
+
+    right = multinomial.posterior
+    images = torch.tensor([0, 1])
+    good = appendix_a.simulated(images, 50, 0.0)
+    monkeypatch.setattr(multinomial, "posterior", posterior)
+    bad = appendix_a.simulated(images, 50, 0.0)
+    assert max(abs(marginal.deviation) for marginal in good) < 4
+    assert max(abs(marginal.deviation) for marginal in bad) > 10
 
 
 def test_sigma_hat_alone_is_refused() -> None:

@@ -1,6 +1,7 @@
 """What all sections share: how one is run, saved and refused."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.analysis_fixture import context, gaussian, settings
@@ -23,7 +24,8 @@ def content(height: float) -> SectionContent:
 
 
 def save(height: float, folder: Path) -> Section:
-    return content(height).save(folder, name="x", order=1, title="Title", claim="claim")
+    module = SimpleNamespace(TITLE="Title", CLAIM="claim", SOURCE="source")
+    return content(height).save(folder, name="x", order=1, module=module)
 
 
 def test_a_section_is_replaced_and_its_bytes_depend_on_its_numbers_alone(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers import report_fixture as fixture
 from helpers.analysis_fixture import context, saved, settings, write_cells
 
 from ddim.analysis import consistency, ode, solvers, speed
 from ddim.analysis.context import Context
 from ddim.config import paths
-from ddim.config.schema import Config, Solver
+from ddim.config.schema import Solver
 from ddim.evaluation.reference import Reference
-from ddim.records.cell import Cell, CellKey, Measured, Sampled, Subset, Weights
 from ddim.records.results import grid
 
 
@@ -26,9 +26,22 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_consistency_is_near_0_at_eta_0_and_near_1_at_eta_1(tmp_path: Path) -> None:
     made = context(settings())
     write_cells(made)
-    numbers = saved(consistency, made, tmp_path)["numbers"]
+    content = saved(consistency, made, tmp_path)
+    numbers = content["numbers"]
+    assert "images with S = 10 and 20 differ from those with S = 50" in content["finding"]
+    assert [verdict["word"] for verdict in content["verdicts"]] == ["reproduced"]
+    assert content["figures"][0]["file"] == "same_latent.png"
     assert numbers["pixel_eta0_S20"] < numbers["pixel_eta0_S10"] < 0.3
     assert numbers["pixel_eta1_S20"] > 0.6
+
+
+def test_images_that_are_nearer_at_eta_1_contradict_consistency() -> None:
+    made = context(settings())
+    write_cells(made)
+    result = consistency.measure(made)
+    swapped = {(1 - eta, S): distance for (eta, S), distance in result.distances.items()}
+    (verdict,) = consistency.present(replace(result, distances=swapped)).verdicts
+    assert verdict.word == "contradicted"
 
 
 def test_consistency_names_the_cell_that_is_missing() -> None:
@@ -50,6 +63,22 @@ def test_ode_finds_first_order_on_the_oracle(tmp_path: Path) -> None:
     assert "over S = 10..200" in content["text"]
     assert "tau_S, which is 901 at S = 10" in content["text"]
     assert content["numbers"]["order"] == pytest.approx(1, abs=0.12)
+    assert [verdict["word"] for verdict in content["verdicts"]] == ["reproduced"]
+
+
+def test_an_error_that_rises_with_s_contradicts_the_ode() -> None:
+    result = ode.measure(context(settings()))
+    turned = replace(result, by_image=result.by_image[::-1])
+    assert [verdict.word for verdict in ode.present(turned).verdicts] == ["contradicted"]
+
+
+def of_solvers() -> solvers.SolversResult:
+    """Every row on the oracle, whose cells are those of the sweep."""
+    made = context(settings())
+    write_cells(made)
+    features = made.features(made.train.images)
+    Reference.of(features, neighbours=1).save(paths.reference(made.cfg))
+    return solvers.measure(made)
 
 
 def test_solvers_count_evaluations_and_measure_each_row(tmp_path: Path) -> None:
@@ -58,12 +87,38 @@ def test_solvers_count_evaluations_and_measure_each_row(tmp_path: Path) -> None:
     features = made.features(made.train.images)
     Reference.of(features, neighbours=1).save(paths.reference(made.cfg))
     content = saved(solvers, made, tmp_path)
-    counts = {name: few for name, *few in content["tables"][2]["rows"]}
-    assert counts == {"DDIM (ours)": [5, 10], "Heun": [9, 19]}
-    fids, bounds = (content["tables"][i]["rows"] for i in (0, 1))
-    for (_, fid, _), (_, text, _) in zip(fids, bounds, strict=True):
-        low, high = map(float, text.split(" – "))
-        assert low < fid < high
+    distances, _, counts = (table["rows"] for table in content["tables"])
+    assert {name: few for name, *few in counts} == {"DDIM (ours)": [5, 10], "Heun": [9, 19]}
+    ours = next(list(map(float, few)) for name, *few in distances if name == "DDIM (ours)")
+    assert ours[1] < ours[0]  # nearer to the ODE's solution with more steps
+    assert [figure["file"] for figure in content["figures"]] == ["distance.png", "fid.png"]
+    assert content["verdicts"] == []  # Heun takes no number of evaluations that DDIM takes
+
+
+@pytest.mark.parametrize(("factor", "word"), [(0.5, "reproduced"), (2.0, "contradicted")])
+def test_a_newer_solver_is_judged_by_its_distance_to_the_odes_solution(
+    factor: float, word: str
+) -> None:
+    result = of_solvers()
+    newer = []
+    for ours in map(result.ours, result.budgets):
+        assert ours.distances is not None
+        distances = factor * ours.distances
+        newer.append(replace(ours, name="UniPC", is_ddim=False, distances=distances))
+    (verdict,) = solvers.present(replace(result, rows=(*result.rows, *newer))).verdicts
+    assert verdict.word == word
+    assert verdict.ours.startswith("UniPC")
+
+
+def test_an_fid_below_the_solutions_own_is_called_luck() -> None:
+    result = of_solvers()
+    assert result.solution is not None
+    first = result.rows[0].fid
+    worse = replace(first, value=first.value + 50 * first.standard_error)
+    lucky = replace(result, solution=replace(result.solution, fid=worse))
+    assert "happen to lead to better images" in solvers.present(lucky).text
+    better = replace(result, solution=replace(result.solution, fid=replace(first, value=0.0)))
+    assert "happen to lead to better images" not in solvers.present(better).text
 
 
 def test_a_mistake_in_a_scheduler_names_its_row() -> None:
@@ -77,78 +132,64 @@ def test_a_mistake_in_a_scheduler_names_its_row() -> None:
 # --- speed, which reads records ------------------------------------------------------------------
 
 
-def cell(key: CellKey, fid: float, n: int = 100) -> Cell:
-    """A cell whose interval is fid - 1 to fid + 1; the FID of its first 30 images is 2 more."""
-    weights = Weights(kind="ema", sha256="a" * 64, trained_steps=1, source="trained here")
-    sampled = Sampled(
-        cell=key,
-        n=n,
-        nfe=key.steps,
-        batch_size=n,
-        precision="32-true",
-        weights=weights,
-        sha256="b" * 64,
-        fingerprint="f",
-    )
-    worse = fid + 2
-    subset = Subset(
-        n=30, fid=worse, fid_interval=(worse - 1, worse + 1), kid=0.0, kid_interval=(0.0, 0.0)
-    )
-    measured = Measured(
-        n_generated=n,
-        n_reference=100,
-        fid=fid,
-        fid_interval=(fid - 1, fid + 1),
-        kid=0.0,
-        kid_interval=(0.0, 0.0),
-        precision=1.0,
-        recall=1.0,
-        n_paired=(n, 100),
-        inception_score=None,
-        engine="ours",
-        interval="95 %",
-        subsets=(subset,) if n > 30 else (),
-    )
-    return Cell(sampled=sampled, measured=measured, fingerprint="f")
-
-
-def with_fids(
-    cfg: Config, fids: dict[str, tuple[float, ...]], n: dict[int, int] | None = None
-) -> Context:
-    """A context whose cells have these FIDs: by eta, for S = 10, 20, 50; 4 more for seed 1."""
-    steps, counts = cfg.sweep.steps, n or {}
-    cells = {}
-    for key in grid(cfg):
-        fid = fids[key.eta][steps.index(key.steps)] + 4 * key.seed
-        cells[key] = cell(key, fid, counts.get(key.steps, 100))
+def with_fids(fids: dict[str, tuple[float, ...]], half: float = 0.02, *more: str) -> Context:
+    """A context whose cells have these FIDs: by eta, for S = 10, 100, 1000; see the fixture."""
+    cfg = fixture.config("sweep.steps=[10,100,1000]", f"sweep.eta=[{','.join(fids)}]", *more)
+    cells = {key: fixture.cell(key, cfg.sample) for key in grid(cfg)}
+    for key, record in cells.items():
+        value = fids[key.eta][cfg.sweep.steps.index(key.steps)]
+        one = record.measured
+        counts = [subset.n for subset in one.subsets]
+        measured = fixture.measured(value, one.n_generated, counts, half)
+        cells[key] = fixture.changed(record, measured=measured)
     made = Context(cfg)
-    made.__dict__["cells"] = cells
+    made.__dict__.update(cells=cells, covariances=fixture.covariances(cells))
     return made
 
 
 def test_speed_takes_the_shortest_trajectory_that_is_as_good(tmp_path: Path) -> None:
-    made = with_fids(settings(), {"0.0": (9.0, 5.9, 5.0), "1.0": (6.0, 2.9, 2.0)})
+    """Within half of the chain's FID: 5.9 and 4.1 are of 4.0, and none of 2.0's."""
+    made = with_fids({"0.0": (9.0, 4.1, 4.0), "1.0": (60.0, 5.0, 2.0)})
     content = saved(speed, made, tmp_path)
-    assert "S = 20, η = 0.0 (FID 5.90) is as good as S = 50, η = 0.0" in content["finding"]
-    assert "No shorter trajectory with η = 0.0 is as good as S = 50, η = 1.0" in content["finding"]
-    assert content["numbers"]["nfe_ratio_ddim_to_eta0.0"] == pytest.approx(2.5)
-    assert "nfe_ratio_ddim_to_eta1.0" not in content["numbers"]
-    assert made.__dict__.keys() == {"cfg", "cells"}  # no network was loaded
+    assert "S = 100, η = 0.0 (FID 4.1) is as good as S = 1000, η = 0.0 (4)" in content["finding"]
+    assert (
+        "No shorter trajectory with η = 0.0 is shown to be as good as S = 1000, η = 1.0"
+        in (content["finding"])
+    )
+    assert content["numbers"] == {"nfe_ratio_to_eta0.0": 10.0}
+    assert made.__dict__.keys() == {"cfg", "cells", "covariances"}  # no network was loaded
+
+
+@pytest.mark.parametrize(
+    ("ddim", "half", "word"),
+    [
+        ((9.0, 4.1, 4.0), 0.02, "reproduced"),
+        ((90.0, 80.0, 4.0), 0.02, "contradicted"),
+        ((90.0, 6.0, 4.0), 0.5, "undecided"),
+    ],
+)
+def test_ten_times_fewer_evaluations_come_out_all_three_ways(
+    ddim: tuple[float, ...], half: float, word: str
+) -> None:
+    made = with_fids({"0.0": ddim, "1.0": (60.0, 9.0, 4.0)}, half)
+    (verdict,) = speed.present(speed.measure(made)).verdicts
+    assert verdict.word == word
+    assert "against 4 (S = 1000, η = 1.0)" in verdict.ours
 
 
 def test_speed_compares_fids_of_as_many_images(tmp_path: Path) -> None:
-    fids = {"0.0": (9.0, 5.0, 7.0), "1.0": (9.0, 5.0, 5.0)}
-    content = saved(speed, with_fids(settings(), fids, {50: 30}), tmp_path)
-    assert "S = 20, η = 0.0 (FID 7.00) is as good as S = 50, η = 0.0" in content["finding"]
-    assert "its cell's first 30" in content["text"]
-    assert content["numbers"]["nfe_ratio_ddim_to_eta0.0"] == pytest.approx(2.5)
+    fids = {"0.0": (9.0, 4.1, 4.0), "1.0": (60.0, 9.0, 4.0)}
+    counts = ("sample.num_images=2000", "sample.num_images_at={1000: 250}")
+    made = with_fids(fids, 0.02, *counts)
+    content = saved(speed, made, tmp_path)
+    assert "its cell's first 250" in content["text"]
+    assert "n = 250" in content["verdicts"][0]["test"]
 
 
-def test_speed_takes_the_union_of_the_seeds_intervals() -> None:
-    cfg = settings()
-    cfg = replace(cfg, sweep=replace(cfg.sweep, seeds=[0, 1], eta=[0.0]))
-    points = speed.measure(with_fids(cfg, {"0.0": (5.0, 5.0, 5.0)})).points
-    assert [(p.fid, p.low, p.high) for p in points] == [(7.0, 4.0, 10.0)] * 3
+def test_a_margin_that_makes_no_sense_is_refused() -> None:
+    for margin in (0.0, -0.1, 1.5):
+        with pytest.raises(ValueError, match=r"analysis\.speed\.margin must be a share .*got"):
+            fixture.config(f"analysis.speed.margin={margin}")
 
 
 def test_speed_names_the_record_that_is_missing() -> None:

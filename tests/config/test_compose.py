@@ -62,6 +62,7 @@ def test_dvcs_own_composition_gives_the_same_name(project: Path) -> None:
 SPLITS = {  # training and held-out images of every shipped experiment's data
     "celeba": (162_770, 19_962),
     "cifar10": (50_000, 10_000),
+    "cifar10_16": (50_000, 10_000),
     "cifar10_jpeg": (50_000, 10_000),
     "digits": (1_437, 360),
     "discrete_digits": (1_437, 360),

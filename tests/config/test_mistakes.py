@@ -86,7 +86,7 @@ def test_a_value_that_is_refused_names_its_key(override: str, message: str) -> N
             "experiment=mnits",
             "experiment=mnits is no choice; did you mean experiment=mnist? There are: celeba, ",
         ),
-        ("model=zzz", "model=zzz is no choice; There are: ddpm_celeba, "),
+        ("model=zzz", "model=zzz is no choice; There are: cifar10_16, "),
     ],
 )
 def test_an_unknown_key_or_choice_is_one_line_with_the_nearest(override: str, message: str) -> None:

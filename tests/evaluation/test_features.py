@@ -115,7 +115,7 @@ def test_torch_fidelity_gives_the_same_numbers_of_the_same_images(
     evaluator = CellEvaluator(
         classifier, reference, evaluate, seed=5, batch_size=100, device="cpu", work=tmp_path
     )
-    ours = evaluator.measure(noisy)
+    ours, _ = evaluator.measure(noisy)
     register(classifier, "ddim-digits-test")
     theirs = metrics_of_images(
         noisy,

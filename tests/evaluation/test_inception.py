@@ -66,7 +66,7 @@ def test_inception_numbers_are_torch_fidelitys_at_another_batch_size(
     evaluator = CellEvaluator(
         inception, reference, evaluate, seed=5, batch_size=3, device="cpu", work=tmp_path
     )
-    ours = evaluator.measure(generated)
+    ours, _ = evaluator.measure(generated)
     theirs = metrics_of_images(
         generated,
         real,

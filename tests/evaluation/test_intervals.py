@@ -8,7 +8,6 @@ import pytest
 from helpers.gaussians import gaussian
 from scipy import stats
 
-from ddim.evaluation import fid as fid_module
 from ddim.evaluation import intervals
 from ddim.evaluation import kid as kid_module
 from ddim.evaluation.fid import ReferenceStatistics, fid
@@ -29,6 +28,8 @@ def test_the_interval_of_a_mean_is_scipys() -> None:
 def test_the_interval_of_a_share_solves_wilsons_equation(k: int, n: int) -> None:
     """Its ends are the shares p whose own normal interval just reaches k / n."""
     share, low, high = intervals.of_share(k, n)
+    expected = stats.binomtest(k, n).proportion_ci(0.95, method="wilson")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
     assert share == k / n
     assert 0 <= low <= share <= high <= 1
     for p in {low, high} - {0.0, 1.0}:
@@ -36,8 +37,17 @@ def test_the_interval_of_a_share_solves_wilsons_equation(k: int, n: int) -> None
 
 
 def test_an_estimate_is_never_below_its_minimum() -> None:
-    assert Estimate(1.0, 1.0, minimum=0.0).interval == (0.0, 1 + intervals.Z)
-    assert Estimate(1.0, 1.0).interval == (1 - intervals.Z, 1 + intervals.Z)
+    parts = (np.array([-1.0, 1.0]),)  # a standard error of 1
+    assert Estimate(1.0, parts, minimum=0.0).interval == (0.0, 1 + intervals.Z)
+    assert Estimate(1.0, parts).interval == (1 - intervals.Z, 1 + intervals.Z)
+
+
+def test_the_parts_of_an_error_add_up_as_independent_ones() -> None:
+    rng = np.random.default_rng(0)
+    images, subsets = rng.normal(0, 3, 400), rng.normal(0, 1, 50)
+    expected = np.hypot(stats.sem(images), stats.sem(subsets))
+    assert Estimate(0.0, (images, subsets)).standard_error == pytest.approx(expected)
+    assert intervals.standard_error(2.0, 2.0 + intervals.Z) == pytest.approx(1.0)
 
 
 def test_the_report_can_use_intervals_without_waiting_for_torch_and_scipy() -> None:
@@ -93,19 +103,19 @@ def test_intervals_shrink_with_the_root_of_n() -> None:
         assert 2.5 < ratio[0] < 6.5  # 4 in expectation
 
 
-def test_a_subsample_of_the_images_tells_the_width_of_the_interval(
+def test_a_subsample_of_partners_tells_each_images_influence_on_kid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where there are many, a part stands for all: the standard error stays what it is."""
+    """Where there are many, a part stands for all: every image has an influence, much the same."""
     generated, real = gaussian(600, 8, seed=0, spread=1.2), gaussian(800, 8, seed=1)
 
-    def estimates() -> list[Estimate]:
-        kernel = kid(generated, real, subsets=400, subset_size=100, seed=0)
-        return [fid(generated, ReferenceStatistics.of(real)), kernel]
+    def estimate() -> Estimate:
+        return kid(generated, real, subsets=400, subset_size=100, seed=0)
 
-    of_all = estimates()
-    for module in (fid_module, kid_module):
-        monkeypatch.setattr(module, "MAX_INFLUENCES", 300)
-    of_part = estimates()
-    assert [x.value for x in of_part] == [x.value for x in of_all]
-    np.testing.assert_allclose(half_widths(of_part), half_widths(of_all), rtol=0.15)
+    of_all = estimate()
+    monkeypatch.setattr(kid_module, "MAX_PARTNERS", 300)
+    of_part = estimate()
+    assert of_part.value == of_all.value
+    assert of_part.parts[0].shape == (600,)
+    assert np.corrcoef(of_part.parts[0], of_all.parts[0])[0, 1] > 0.8
+    np.testing.assert_allclose(half_widths([of_part]), half_widths([of_all]), rtol=0.15)

@@ -10,7 +10,7 @@ import torch
 from helpers.extractors import Pixels, pixel_images
 
 from ddim.config.schema import Evaluate
-from ddim.evaluation.fid import ReferenceStatistics, fid
+from ddim.evaluation.fid import ReferenceStatistics, fid, fid_infinite
 from ddim.evaluation.inception_score import inception_score
 from ddim.evaluation.kid import kid
 from ddim.evaluation.measure import CellEvaluator, Measured
@@ -34,13 +34,20 @@ def evaluator(work: Path, **changes: Any) -> CellEvaluator:
 def test_a_cell_has_the_numbers_of_its_features(tmp_path: Path) -> None:
     np.save(tmp_path / "samples.npy", CELL)
     images = np.load(tmp_path / "samples.npy", mmap_mode="r")
-    measured = evaluator(tmp_path, has_inception_logits=True).measure(images)
+    measured, estimates = evaluator(tmp_path, has_inception_logits=True).measure(images)
     features = CELL.reshape(150, D).astype(np.float32)
     distance = fid(features, ReferenceStatistics.of(REAL))
     kernel = kid(features, REAL, subsets=10, subset_size=100, seed=0)
     assert (measured.fid, measured.fid_interval) == (distance.value, distance.interval)
     assert (measured.kid, measured.kid_interval) == (kernel.value, kernel.interval)
-    assert (measured.precision, measured.recall) == precision_recall(features, REAL, neighbours=3)
+    precision, recall = precision_recall(features, REAL, neighbours=3)
+    assert (measured.precision, *measured.precision_interval) == precision
+    assert (measured.recall, *measured.recall_interval) == recall
+    assert measured.fid_infinite == fid_infinite(features, ReferenceStatistics.of(REAL))
+    assert {place: parts.value for place, parts in estimates.items()} == {
+        ("fid", 150): distance.value,
+        ("kid", 150): kernel.value,
+    }
     assert measured.inception_score == inception_score(features, lambda x: x, seed=0)
     assert (measured.n_generated, measured.n_reference) == (150, 300)
     assert measured.n_paired == (150, 300)
@@ -50,39 +57,42 @@ def test_a_cell_has_the_numbers_of_its_features(tmp_path: Path) -> None:
 
 def test_a_cell_does_not_depend_on_the_cells_measured_before_it(tmp_path: Path) -> None:
     used = evaluator(tmp_path)
-    first, other = used.measure(CELL), used.measure(pixel_images(120, D, seed=3))
-    assert used.measure(CELL) == first
+    first, other = used.measure(CELL)[0], used.measure(pixel_images(120, D, seed=3))[0]
+    assert used.measure(CELL)[0] == first
     assert other.fid != first.fid
-    assert evaluator(tmp_path).measure(CELL) == first
+    assert evaluator(tmp_path).measure(CELL)[0] == first
 
 
 def test_the_first_images_have_numbers_of_their_own(tmp_path: Path) -> None:
     used = evaluator(tmp_path)
-    (subset,) = used.measure(CELL, counts=[120, 150]).subsets
-    first = used.measure(CELL[:120])
+    measured, estimates = used.measure(CELL, counts=[120, 150])
+    (subset,), (first, _) = measured.subsets, used.measure(CELL[:120])
+    assert sorted(estimates) == [("fid", 120), ("fid", 150), ("kid", 120), ("kid", 150)]
+    assert estimates["fid", 120].parts[0].shape == (120,)
     assert (subset.n, subset.fid, subset.fid_interval) == (120, first.fid, first.fid_interval)
     assert (subset.kid, subset.kid_interval) == (first.kid, first.kid_interval)
 
 
 def test_features_give_what_their_images_give(tmp_path: Path) -> None:
     used = evaluator(tmp_path)
-    assert used.measure_features(CELL.reshape(150, D).astype(np.float32)) == used.measure(CELL)
+    features = CELL.reshape(150, D).astype(np.float32)
+    assert used.measure_features(features)[0] == used.measure(CELL)[0]
 
 
 def test_only_kid_depends_on_the_seed(tmp_path: Path) -> None:
     one, other = (
-        msgspec.to_builtins(evaluator(tmp_path, seed=seed).measure(CELL)) for seed in (0, 1)
+        msgspec.to_builtins(evaluator(tmp_path, seed=seed).measure(CELL)[0]) for seed in (0, 1)
     )
     assert {key for key in one if one[key] != other[key]} == {"kid", "kid_interval"}
 
 
 def test_only_inceptions_logits_have_an_inception_score(tmp_path: Path) -> None:
-    assert evaluator(tmp_path).measure(CELL).inception_score is None
+    assert evaluator(tmp_path).measure(CELL)[0].inception_score is None
 
 
 @pytest.mark.parametrize("engine", ["torch-fidelity", "torchmetrics"])
 def test_the_engine_is_recorded_and_intervals_stay_ours(tmp_path: Path, engine: str) -> None:
-    ours, theirs = (evaluator(tmp_path, engine=name).measure(CELL) for name in ("ours", engine))
+    ours, theirs = (evaluator(tmp_path, engine=name).measure(CELL)[0] for name in ("ours", engine))
     assert theirs.engine == engine
     assert theirs.fid == pytest.approx(ours.fid, rel=1e-6)
     assert theirs.fid_interval == pytest.approx(ours.fid_interval, rel=1e-6)
@@ -91,7 +101,7 @@ def test_the_engine_is_recorded_and_intervals_stay_ours(tmp_path: Path, engine: 
 
 
 def test_a_measurement_has_a_score_where_the_features_are_inceptions(tmp_path: Path) -> None:
-    measured = evaluator(tmp_path, has_inception_logits=True).measure(CELL)
+    measured, _ = evaluator(tmp_path, has_inception_logits=True).measure(CELL)
     assert measured.inception_score is not None
     assert measured.inception_score >= 1
     assert msgspec.convert(msgspec.to_builtins(measured), Measured, strict=True) == measured

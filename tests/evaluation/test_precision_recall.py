@@ -12,11 +12,28 @@ from ddim.evaluation.precision_recall import manifold_radii, precision_recall, r
 def test_precision_and_recall_of_known_cases() -> None:
     real = gaussian(200, 4, seed=0)
     one_mode = real[:1] + np.float32(1e-3) * gaussian(200, 4, seed=1)
-    assert precision_recall(real, real, neighbours=3) == (1, 1)
-    assert precision_recall(real + np.float32(100), real, neighbours=3) == (0, 0)
-    precision, recall = precision_recall(one_mode, real, neighbours=3)
+    assert shares(real, real) == (1, 1)
+    assert shares(real + np.float32(100), real) == (0, 0)
+    precision, recall = shares(one_mode, real)
     assert precision > 0.9
     assert recall < 0.1
+
+
+def shares(generated: np.ndarray, real: np.ndarray) -> tuple[float, float]:
+    """Both values without their intervals."""
+    precision, recall = precision_recall(generated, real, neighbours=3)
+    return precision[0], recall[0]
+
+
+def test_intervals_cover_what_other_samples_give() -> None:
+    """Of 60 samples, at least 85 % hold the mean of all; none of them is three times too wide."""
+    real = gaussian(300, 4, seed=10_000)
+    every = [precision_recall(gaussian(200, 4, s, 1.3), real, neighbours=3) for s in range(60)]
+    for estimates in zip(*every, strict=True):
+        values, low, high = (np.array(column) for column in zip(*estimates, strict=True))
+        assert ((low <= values.mean()) & (values.mean() <= high)).mean() >= 0.85
+        assert (high - low).mean() < 3 * 2 * 1.96 * values.std()
+        assert ((low >= 0) & (high <= 1)).all()
 
 
 def test_radii_are_distances_to_the_kth_other_image() -> None:
@@ -33,7 +50,7 @@ def test_distances_do_not_depend_on_the_blocks_that_they_are_computed_in(
     monkeypatch.setattr(module, "BLOCK_ROWS", 2)  # fewer than the neighbours that are looked for
     assert precision_recall(generated, real, neighbours=3) == in_one
     np.testing.assert_allclose(radii(real, 3), radii_in_one, rtol=1e-3)
-    assert 0 < min(in_one) <= max(in_one) < 1
+    assert 0 < min(shares(generated, real)) <= max(shares(generated, real)) < 1
 
 
 def test_no_more_images_are_compared_than_the_metrics_own_paper_takes(

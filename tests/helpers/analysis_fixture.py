@@ -112,9 +112,9 @@ def saved(module: ModuleType, made: Context, folder: Path) -> dict[str, Any]:
     """
     content = module.present(module.measure(made))
     home = folder / "section"
-    content.save(home, name="section", order=1, title=module.TITLE, claim=module.CLAIM)
+    content.save(home, name="section", order=1, module=module)
     content: dict[str, Any] = json.loads((home / "section.json").read_text())
-    content = {"figures": [], "tables": [], "numbers": {}, "text": ""} | content
+    content = {"figures": [], "tables": [], "numbers": {}, "text": "", "verdicts": []} | content
     files = {"section.json"}
     for figure in content["figures"]:
         files |= {figure["file"], figure["data"]}

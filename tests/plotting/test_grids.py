@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ddim.plotting.grids import grid, save_animation, save_png
+from ddim.plotting.grids import FRAME, cell_picture, grid, pairs_picture, save_animation, save_png
 
 
 def test_grid_by_hand() -> None:
@@ -19,6 +19,22 @@ def test_grid_enlarges_without_blurring() -> None:
     image = np.array([[1, 2], [3, 4]], np.uint8).reshape(1, 1, 2, 2)
     got = np.asarray(grid(image, columns=8, scale=2))
     assert got.tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
+
+
+def test_a_framed_image_has_a_line_round_it() -> None:
+    image = np.array([7], np.uint8).reshape(1, 1, 1, 1)
+    got = np.asarray(grid(image, columns=1, scale=2, framed=True))
+    line = [FRAME] * 4
+    assert got.tolist() == [line, [FRAME, 7, 7, FRAME], [FRAME, 7, 7, FRAME], line]
+
+
+def test_pictures_enlarge_small_images_by_a_whole_number() -> None:
+    """Twenty images of a cell, four in a row; pairs above one another, larger."""
+    images = np.zeros((64, 1, 8, 8), np.uint8)
+    assert cell_picture(images).size == (4 * 66 + 3 * 4, 5 * 66 + 4 * 4)
+    assert cell_picture(images[:3]).size == (3 * 66 + 2 * 4, 66)
+    assert pairs_picture(images[:8], images[:8]).size == (8 * 98 + 7 * 4, 2 * 98 + 4)
+    assert cell_picture(np.zeros((20, 3, 256, 256), np.uint8)).width == 4 * 258 + 3 * 4
 
 
 def test_grid_keeps_colour_channels_in_order() -> None:

@@ -55,6 +55,7 @@ CELLS = st.builds(
         n_reference=counts,
         fid=numbers,
         fid_interval=intervals,
+        fid_infinite=st.none() | st.floats(-1e6, 1e6),
         kid=st.floats(-1e6, 1e6),
         kid_interval=intervals,
         precision=shares,
@@ -63,6 +64,8 @@ CELLS = st.builds(
         inception_score=st.none() | numbers,
         engine=st.text(),
         interval=st.text(),
+        precision_interval=intervals,
+        recall_interval=intervals,
     ),
 )
 

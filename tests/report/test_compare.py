@@ -56,8 +56,10 @@ def commit(folder: Path) -> None:
 
 def test_it_shows_differences_and_curves(two: tuple[Path, Path], tmp_path: Path) -> None:
     text = compared(two, tmp_path / "out")
-    assert "+13.00<br><sub>13.00 → 26.00</sub>" in text
-    assert "≈ +0.00<br><sub>4.90 → 4.90</sub>" in text
+    # half the interval: sqrt(1 + 4) = 2.24
+    assert "|η = 0.0|**+13.0**<br><sub>10.8 to 15.2</sub>|" in text
+    assert "|+0.00<br><sub>−0.42 to 0.42</sub>|" in text  # sqrt(2) x 6 % of 4.9
+    assert "Bold: apart from 0, by z tests at 5 % for the whole table together (Holm)." in text
     assert (tmp_path / "out" / "figures" / "fid_eta0.0.png").is_file()
     assert (tmp_path / "out" / "tables" / "fid_2.csv").is_file()
 
@@ -67,7 +69,7 @@ def test_it_subtracts_nothing_across_features(two: tuple[Path, Path], tmp_path: 
     text = compared(two, tmp_path / "out")
     assert "is not comparable" in text
     assert "the features differ" in text
-    assert "26.00" not in text
+    assert "+13.0" not in text
     assert not (tmp_path / "out" / "figures" / "fid_eta0.0.png").exists()
     assert (tmp_path / "out" / "figures" / "error.png").is_file()
 
@@ -82,29 +84,50 @@ def test_it_subtracts_no_fid_across_references(
     fixture.edit(Reference, two[1] / "reference.json", **change)
     page = compared(two, tmp_path / "out")
     assert text in page
-    assert "26.00" not in page
+    assert "+13.0" not in page
 
 
-def test_it_subtracts_only_cells_with_the_same_n(two: tuple[Path, Path], tmp_path: Path) -> None:
+def test_it_subtracts_at_equal_n(two: tuple[Path, Path], tmp_path: Path) -> None:
+    """A cell with more images is compared by its first ones, of which FID is measured."""
+    more = fixture.measured(20.0, 720, counts=[360])
+    fixture.edit(Cell, two[1] / CELL, measured=more)
+    text = compared(two, tmp_path / "out")
+    first = 20 * (1 + 40 / 360 - 40 / 720)
+    assert f"+{first - 13:.1f}" in text
+    with (tmp_path / "out" / "figures" / "fid_eta0.0.csv").open() as file:
+        values = [float(row["value"]) for row in csv.DictReader(file) if row["S"] == "10"]
+    assert values == pytest.approx([13.0, first])
+
+
+def test_it_subtracts_no_cells_without_a_common_n(two: tuple[Path, Path], tmp_path: Path) -> None:
     for name in ("S10_eta0.0_seed0", "S100_etahat_seed0"):
         fixture.edit(Cell, two[1] / "cells" / f"{name}.json", measured__n_generated=720)
     text = compared(two, tmp_path / "out")
-    assert "where n differs**: 360 and 720 images at (S = 10, η = 0.0) and (S = 100, σ̂)." in text
-    assert "26.00" not in text
-    assert "≈ +0.00<br><sub>4.90 → 4.90</sub>" in text
+    numbers = "360 and 720 images at (S = 10, η = 0.0) and (S = 100, σ̂)."
+    assert f"where no n is common**: {numbers}" in text
+    assert "+13.0" not in text
+    assert "|+0.00<br><sub>−0.42 to 0.42</sub>|" in text
     with (tmp_path / "out" / "figures" / "fid_eta0.0.csv").open() as file:
         assert [(row["run"], row["S"]) for row in csv.DictReader(file)] == [
-            (str(two[0]), "10"),
             (str(two[0]), "100"),
             (str(two[1]), "100"),
         ]
+
+
+def test_several_differences_are_decided_together(two: tuple[Path, Path], tmp_path: Path) -> None:
+    """|z| = 2.2 alone would be apart from 0; among four it is not (Holm)."""
+    measured = {"measured__fid": 15.2, "measured__fid_interval": (14.2, 16.2)}
+    first = {"measured__fid": 13.0, "measured__fid_interval": (11.3, 14.7)}
+    fixture.edit(Cell, two[0] / CELL, **first)
+    fixture.edit(Cell, two[1] / CELL, **measured)
+    assert "|η = 0.0|+2.2<br>" in compared(two, tmp_path / "out")
 
 
 def test_an_error_is_judged_by_its_interval(two: tuple[Path, Path], tmp_path: Path) -> None:
     path = two[1] / "reconstruct" / "S10.json"
     fixture.edit(Reconstruction, path, mse=0.028, interval=(0.026, 0.030))
     text = compared(two, tmp_path / "out")
-    assert "| error | +0.014<br><sub>0.014 → 0.028</sub> | ≈ +0" in text
+    assert "|error|**+0.0140**<br><sub>0.0116 to 0.0164</sub>|+0" in text
 
 
 def test_a_file_of_an_old_report_is_refused(two: tuple[Path, Path]) -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ddim.evaluation.aggregate import FID, KID, MEASURES, RECALL, SCORE
+from ddim.evaluation.aggregate import FID, KID, MEASURES, RECALL, SCORE, CellEstimate
 from ddim.records.results import Results
 from ddim.report import numbers
 from ddim.report.render import latex
@@ -19,19 +19,59 @@ def test_small_numbers_keep_two_digits(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(367.43, "367.43"), (4.1, "4.10"), (0.2034, "0.203"), (0.0012, "0.0012")]
+    ("value", "text"), [(367.43, "367"), (4.1, "4.10"), (0.2034, "0.203"), (-0.0, "0"), (0, "0")]
 )
-def test_fid_is_written_as_in_the_paper(value: float, text: str) -> None:
-    assert numbers.fid(value) == text
+def test_three_digits_where_there_is_no_error(value: float, text: str) -> None:
+    assert numbers.significant(value) == text
 
 
 @pytest.mark.parametrize(
-    ("measure", "value", "text"),
-    [(FID, 4.1, "4.10"), (KID, -0.00012, "−0.12"), (RECALL, 0.5, "0.500"), (SCORE, 9.0, "9.00")],
+    ("value", "error", "places"),
+    [
+        (13.36, 0.34, 1),  # one digit of the error: 13.4
+        (4.16, 0.034, 2),
+        (5.8, 0.18, 2),  # two digits of the error, three of the value: 5.80
+        (367.4, 12.0, 0),
+        (367.4, 0.04, 2),  # more than three digits where the error is that small
+        (0.9712, 0.0071, 3),
+        (0.02, 0.3, 2),  # no more than two digits of the error
+        (0.0, 0.3, 2),
+    ],
 )
-def test_every_measure_has_its_way(measure, value: float, text: str) -> None:
-    assert numbers.measure(measure, value) == text
-    assert all(numbers.measure(kind, 0.25) for kind in MEASURES)
+def test_decimals_show_one_or_two_digits_of_the_error(
+    value: float, error: float, places: int
+) -> None:
+    assert numbers.decimals(value, error) == places
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "text"),
+    [
+        (13.36, (12.7, 14.03), ("13.4", "12.7–14.0")),
+        (0.02, (-0.57, 0.61), ("0.02", "−0.57–0.61")),
+        (0.00056, (0.0005, 0.00062), ("0.00056", "0.00050–0.00062")),
+        (3.5e-5, (3.1e-5, 3.9e-5), ("3.5·10⁻⁵", "3.1·10⁻⁵–3.9·10⁻⁵")),
+        (7.0, (7.0, 7.0), ("7.00", "7.00–7.00")),
+    ],
+)
+def test_an_interval_has_as_many_digits(
+    value: float, interval: tuple[float, float], text: tuple[str, str]
+) -> None:
+    assert numbers.with_interval(value, interval) == text
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "interval", "text"),
+    [
+        (FID, 4.1, (3.9, 4.3), ("4.10", "3.90–4.30")),
+        (KID, -0.00012, (-0.0005, 0.00026), ("−0.12", "−0.50–0.26")),
+        (RECALL, 0.5, (0.49, 0.51), ("0.500", "0.490–0.510")),
+        (SCORE, 9.0, None, ("9.00", "")),
+    ],
+)
+def test_every_measure_has_its_way(measure, value: float, interval, text) -> None:
+    assert numbers.estimate(measure, CellEstimate(value, interval, None)) == text
+    assert all(numbers.estimate(kind, CellEstimate(0.25, None, None)) for kind in MEASURES)
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,14 @@ def test_tables_sort_by_click_and_by_keyboard(page):
     assert column(page, 1) == original
 
 
+def test_the_panel_shows_every_verdict_on_top(page, folder):
+    script = """return [...document.querySelectorAll('.lead .panel tbody strong')]
+        .map(word => word.textContent)"""
+    words = page.execute_script(script)
+    rows = (folder / "tables" / "verdicts.csv").read_text().splitlines()[1:]
+    assert words == [row.rsplit(",", 1)[1] for row in rows]
+
+
 def test_the_best_of_each_column_is_marked(page):
     script = """return [...document.querySelectorAll('[data-table=table1_fid] td.best')]
         .map(cell => cell.cellIndex)"""
@@ -153,7 +161,7 @@ def test_the_sliders_choose_the_grid(page, folder):
     page.find_element(By.CSS_SELECTOR, ".browser [name=steps]").send_keys(Keys.ARROW_RIGHT)
     page.find_element(By.CSS_SELECTOR, ".browser [name=eta]").send_keys(Keys.END)
     assert image.get_attribute("data-cell") == "20 hat"
-    assert image.get_attribute("alt") == "64 generated images, S = 20, σ̂"
+    assert image.get_attribute("alt") == "Generated images, S = 20, σ̂"
     source = base64.b64decode(image.get_attribute("src").split(",")[1])
     assert source == (folder / "cells" / "S20_etahat_seed0.png").read_bytes()
 
@@ -170,7 +178,7 @@ def test_the_legend_hides_a_curve(page):
           if (inner) return inner;
         } };
       return find(document.querySelector('[data-plot=fid] .canvas'), arguments[0]);"""
-    for key, label in (("hat", "σ̂"), ("floor", "floor")):
+    for key, label in (("hat", "σ̂"), ("floor", "floor, n = 360")):
         assert page.execute_script(visible, key) is True
         entry = page.execute_script(item, label)
         page.execute_script(
@@ -187,7 +195,10 @@ def test_curves_follow_the_colour_scheme(page):
     ink = page.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert ink == "rgb(22, 24, 27)"
     count = page.execute_script("return document.querySelectorAll('.canvas > *').length")
-    assert count == 4  # fid, error, loss, time: each once
+    assert count == 5  # fid, the paper's, error, loss, time: each once
+    colours = """return Bokeh.documents.flatMap(d => [...d._all_models.values()])
+        .filter(m => m.type === 'Line').map(m => m.line_color.value ?? m.line_color)"""
+    assert "#f2efe9" in page.execute_script(colours)  # the first curve, light on dark ground
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])

@@ -52,16 +52,19 @@ def test_metrics_are_the_inputs(built: Results) -> None:
             }
             assert metrics[f"S{steps}"][f"eta{eta}"] == expected
     assert metrics["reconstruct"]["S20"] == {"mse": pytest.approx(1.4 / 400)}
-    assert metrics["floor"] == {"fid": 2.31, "kid": 0.0004, "precision": 0.97, "recall": 0.96}
+    floor = {"fid": 2.31, "kid": 0.0004, "precision": 0.97}
+    assert metrics["floor"] == {"n360": floor, "n250": {**floor, "fid": 3.2}}
     assert metrics["train"] == {"loss": fmean(value for _, value in built.training.loss[-20:])}
-    assert metrics["analysis"] == {"consistency": {"distance": 0.0213}}
+    assert metrics["analysis"]["consistency"] == {"distance": 0.0213}
 
 
 def test_csv_holds_full_numbers_in_the_papers_layout(built: Results) -> None:
     table = rows(built.folder / "tables" / "table1_fid.csv")
     assert table[0] == ["η", *(f"S = {s}" for s in built.steps)]
-    assert [row[0] for row in table[1:]] == [*(f"eta{e}" for e in built.etas), "floor_n360"]
+    names = [f"eta{eta}" for eta in built.etas]
+    assert [row[0] for row in table[1:]] == [*names, "floor_n360", "best_n360", "floor_n250"]
     assert float(table[2][2]) == fixture.fid(20, 0.2)
+    assert float(table[7][1]) == fixture.fid(1000, 0.0)  # the best cell of as many images
 
 
 def test_a_curves_numbers_lie_beside_its_figure_and_nowhere_else(built: Results) -> None:
@@ -86,8 +89,17 @@ def test_every_cell_has_a_row_with_its_intervals(tmp_path: Path) -> None:
     assert [float(one[key]) for key in ("FID", "FID low", "FID high")] == pytest.approx(
         [fid, 0.94 * fid, 1.06 * fid]
     )
-    assert float(one["KID high"]) == pytest.approx(1.1 * fid / 2000)
+    assert float(one["KID high"]) == pytest.approx(1.09 * fid / 2000)
+    assert float(one["FID infinite"]) == pytest.approx(0.9 * fid)
+    assert float(one["recall high"]) - float(one["recall"]) == pytest.approx(0.02)
     assert one["inception score"] == ""  # not measured
+
+
+def test_the_verdicts_have_a_table_of_their_own(built: Results) -> None:
+    verdicts = dicts(built.folder / "tables" / "verdicts.csv")
+    assert list(verdicts[0]) == ["claim", "source", "paper", "ours", "test", "word"]
+    assert len(verdicts) == 6 + len(built.sections)
+    assert verdicts[-1]["word"] == "reproduced"
 
 
 def test_links_exist(built: Results) -> None:
@@ -161,7 +173,8 @@ def test_the_stage_ends_with_the_path_and_needs_no_torch(small: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == "[]"
     assert done.stdout.splitlines()[-1] == "reports/digits/index.html"
-    assert "13.00" in done.stdout
+    assert "13.0" in done.stdout
+    assert "reproduced   At the smallest S, σ̂ has the highest FID" in done.stdout
 
 
 def test_the_room_depends_on_records_estimates_and_plotting_alone() -> None:

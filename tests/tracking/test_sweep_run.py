@@ -79,7 +79,7 @@ def test_a_run_holds_every_cell_the_curves_and_the_configuration(
     assert run["summary"]["S10"]["etahat"]["fid"] == fixture.fid(10, "hat")
     assert set(run["summary"]["analysis"]) == {"consistency"}
 
-    curve = [row for row in rows(run, "charts/fid_table") if row["lineKey"] == "η = 0.0"]
+    curve = [row for row in rows(run, "charts/fid_table") if row["lineKey"] == "η = 0.0, n = 360"]
     assert [(row["step"], row["lineVal"]) for row in curve] == [
         (10, fixture.fid(10, 0.0)),
         (20, fixture.fid(20, 0.0)),
@@ -214,7 +214,7 @@ def test_the_workspace_shows_what_the_runs_record(cfg: schema.Config) -> None:
         for panel in panels
         for key in panel["config"].get("media_keys") or []
     ]
-    assert len(media) == 4 + len(cfg.reconstruct.steps) + 1
+    assert len(media) == 4 + len(cfg.reconstruct.steps) + 2  # the section has two figures
     assert all(map(has, media))
     charts = [
         panel["config"]["user_query"]["query_fields"][0]["fields"][0]["args"][0]["value"]

@@ -15,6 +15,7 @@ from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.records import prepared, results, samples
 from ddim.records.cell import Cell, CellKey
+from ddim.records.covariances import Covariances
 from ddim.runtime.progress import Advance
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ class Context:
         return results.read_cells(paths.reports(self.cfg), self.cfg)
 
     @cached_property
+    def covariances(self) -> Covariances:
+        """How the cells' errors hang together."""
+        return results.read_covariances(paths.reports(self.cfg), self.cfg)
+
+    @cached_property
     def alpha_bar(self) -> "Tensor":
         """float64 [T+1]."""
         return schedule.alpha_bar(**vars(self.cfg.diffusion))
@@ -103,12 +109,15 @@ class Context:
 
         return to_float(torch.from_numpy(np.array(self.test.images[:n])))
 
-    def cell_images(self, S: int, eta: float) -> np.ndarray:
-        """A cell's first analysis.num_images images, of the first seed: uint8 [n,C,H,W]."""
+    def cell_images(self, S: int, eta: float, n: int | None = None) -> np.ndarray:
+        """A cell's first n images, or all if there are fewer, of the first seed: uint8 [n,C,H,W].
+
+        n: analysis.num_images if not given.
+        """
         cfg = self.cfg
         cell = replace(cfg.cell, steps=S, eta=eta, seed=cfg.sweep.seeds[0])
         _, images = samples.load(replace(cfg, cell=cell))
-        return np.array(images[: cfg.analysis.num_images])
+        return np.array(images[: cfg.analysis.num_images if n is None else n])
 
     def noise(self, seed: int, n: int) -> "Tensor":
         """x_T [n,C,H,W]: image i's is a function of (seed, i)."""

@@ -1,8 +1,8 @@
 """One network, every sampler (the shared objective): measured, not asserted.
 
-(a) the marginals of every member, by simulation in both directions; (b) the weights gamma and
-J_sigma from one and the same list of per-timestep losses; (c) DDPM's variational bound; (d) eta = 1
-against DDPM's own formulas, step by step.
+In what sense the ELBO is identical; (a) the marginals of every member, by simulation in both
+directions; (b) the weights gamma and J_sigma from one and the same list of per-timestep losses;
+(c) DDPM's variational bound; (d) eta = 1 against DDPM's own formulas, step by step.
 """
 
 import math
@@ -18,19 +18,24 @@ from ddim import sampler, variational
 from ddim.analysis.context import LOSSES, PATHS, SIMULATION, Context
 from ddim.analysis.section_content import FigureContent, SectionContent, table
 from ddim.evaluation import intervals
+from ddim.images import to_float
 from ddim.noise import Noise
 from ddim.objective import q_sample
 from ddim.plotting import canvas
 from ddim.records.section import Table
+from ddim.records.verdict import CONTRADICTED, REPRODUCED, Verdict
 
 TITLE = "One network, every sampler"
 CLAIM = (
-    "The marginals q(x_t | x_0) are the same for every σ, so the training objective is the same "
-    "and one trained network serves the whole family, DDPM included."
+    "The marginals q(x_t | x_0) are the same for every σ, so the ELBO is identical and one "
+    "trained network serves the whole family, DDPM included."
 )
+SOURCE = "lecture (22:43, 36:43); paper, Sec. 3, Theorem 1"
 CHECKPOINTS = 20  # steps at which the simulated marginals are looked at
 SIMULATED_ETAS = (0.0, 0.5, 1.0)
 FORWARD, BACKWARD = DIRECTIONS = ("forward", "backward")
+GREY_LEVELS = 256  # of DDPM's decoder
+ROUNDING = 1e-9  # of float64 over a whole chain: two formulas below it are the same
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,18 @@ class FamilyResult:
     bits: tuple[Bits, ...]
     ddpm_mean_error: float  # largest relative difference of Eq. 12's mean to DDPM's Eq. 11
     ddpm_std_error: float  # largest difference of sigma to the root of beta-tilde
+    num_levels: int  # grey levels that occur in the training images, and that the decoder has
+    ddpm_decoder: float  # L_0 by DDPM's decoder over all 256, bits per dimension
+
+    @property
+    def l_simple(self) -> float:
+        """The loss with all weights 1, which knows no sigma."""
+        return float(self.losses.mean())
+
+    @property
+    def marginals_agree(self) -> bool:
+        """Whether no deviation is larger than chance allows."""
+        return self.largest_deviation <= self.allowed_deviation
 
     @property
     def largest_deviation(self) -> float:
@@ -98,7 +115,8 @@ def measure(context: Context) -> FamilyResult:
     context.require_images()
     cfg, alpha_bar = context.cfg, context.alpha_bar
     marginals = _marginals(context)
-    losses, bound = _losses(context)
+    levels = np.unique(context.train.images)
+    losses, bound, ddpm_decoder = _losses(context, levels)
     a, mean_losses = alpha_bar.tolist(), losses.mean(1).numpy()
     gammas = {}
     for eta in cfg.analysis.family.eta:
@@ -118,6 +136,8 @@ def measure(context: Context) -> FamilyResult:
         bits=tuple(_bits(cfg.analysis.family.eta, losses, bound, alpha_bar)),
         ddpm_mean_error=mean_error,
         ddpm_std_error=std_error,
+        num_levels=len(levels),
+        ddpm_decoder=float(ddpm_decoder.mean()),
     )
 
 
@@ -167,8 +187,12 @@ def _simulated(
 # --- the network's errors, which everything else weighs ------------------------------------------
 
 
-def _losses(context: Context) -> tuple[Tensor, variational.Bound]:
-    """(errors [T,N] of eps at t = 1..T on held-out images, the bound at eta = 1)."""
+def _losses(context: Context, levels: np.ndarray) -> tuple[Tensor, variational.Bound, Tensor]:
+    """Errors of eps on held-out images, the bound at eta = 1, and L_0 over 256 grey levels.
+
+    levels: the data's own grey levels, uint8, rising. Returns errors [T,N] at t = 1..T; the bound's
+    decoder and the last [N] are in bits per dimension.
+    """
     n, alpha_bar = context.cfg.analysis.num_images, context.alpha_bar
     x0 = context.held_out(n)
     noise = Noise(LOSSES, range(n), context.cfg.image_shape)
@@ -182,10 +206,31 @@ def _losses(context: Context) -> tuple[Tensor, variational.Bound]:
             decoded = sampler.predict_x0(x.double(), eps_hat.double(), a)
     losses = torch.stack(errors)
     std = variational.decoder_std(alpha_bar)
-    decoder = variational.decoder_nats(x0, decoded, std) / math.log(2)
+    values = to_float(torch.from_numpy(levels)).double()
+    decoder = decoder_nats(x0, decoded, std, values) / math.log(2)
+    over_256 = variational.decoder_nats(x0, decoded, std) / math.log(2)
     prior = variational.prior_nats(x0, float(alpha_bar[-1])) / math.log(2)
     steps = variational.step_bits(losses, alpha_bar, variational.eta(1.0))
-    return losses, variational.Bound(prior, steps, decoder)
+    return losses, variational.Bound(prior, steps, decoder), over_256
+
+
+def decoder_nats(x0: Tensor, mean: Tensor, std: float, levels: Tensor) -> Tensor:
+    """DDPM's discrete decoder for data with grey levels of their own: nats per dimension, [N].
+
+    x0, mean [N,...] on [-1, 1]; levels float64 [K], rising. N(mean, std^2) is integrated over x0's
+    bin, which ends half-way to the neighbouring levels; the outermost bins reach to infinity. With
+    all 256 levels it is `variational.decoder_nats`.
+    """
+    x0, mean = x0.double().contiguous(), mean.double()
+    middles, infinite = (levels[1:] + levels[:-1]) / 2, torch.full((1,), math.inf).double()
+    bins = torch.bucketize(x0, middles)
+    lower = (torch.cat([-infinite, middles])[bins] - mean) / std
+    upper = (torch.cat([middles, infinite])[bins] - mean) / std
+    mirrored = lower + upper > 0  # in the right tail both are near 1: its mirror keeps the digits
+    lower, upper = torch.where(mirrored, -upper, lower), torch.where(mirrored, -lower, upper)
+    log_upper, log_lower = torch.special.log_ndtr(upper), torch.special.log_ndtr(lower)
+    log_p = log_upper + torch.log(-torch.expm1(log_lower - log_upper))
+    return -log_p.flatten(1).mean(1)
 
 
 # --- (c) the bound -------------------------------------------------------------------------------
@@ -243,27 +288,80 @@ def ddpm_mean(x: Tensor, eps: Tensor, a: float, a_prev: float) -> Tensor:
 
 
 def present(result: FamilyResult) -> SectionContent:
-    """The four measurements, (a) to (d)."""
-    agree = result.largest_deviation <= result.allowed_deviation
-    verdict = "agree with" if agree else "differ from"
-    step_error = max(result.ddpm_mean_error, result.ddpm_std_error)
+    """What "identical ELBO" means, and the four measurements (a) to (d)."""
+    verb = "agree with" if result.marginals_agree else "differ from"
+    first = result.bits[0]
     return SectionContent(
         finding=(
-            f"Simulated both ways, the marginals {verdict} the claimed ones for η = 0, 0.5 and 1; "
-            f"the same per-timestep losses give DDPM's bound, {result.ddpm_bits:.2f} bits per "
-            f"dimension on held-out images, and every other J_σ; η = 1 differs from DDPM's own "
-            f"step by at most {step_error:.0e}."
+            f"Simulated both ways, the marginals {verb} the claimed ones for η = 0, 0.5 and 1; "
+            f"weighted by γ, the same losses give {first.total[0]:.2f} ({first.name}) and "
+            f"{result.ddpm_bits:.2f} (DDPM) bits per dimension; η = 1 is DDPM's step to "
+            f"{_step_error(result):.0e}."
         ),
-        text="\n\n".join((_on_marginals(result), ON_WEIGHTS, _on_bound(result), _on_steps(result))),
+        text="\n\n".join(
+            (
+                _on_elbo(result),
+                _on_marginals(result),
+                ON_WEIGHTS,
+                _on_bound(result),
+                _on_steps(result),
+            )
+        ),
         numbers={
             "marginal_largest_deviation": result.largest_deviation,
             "marginal_allowed_deviation": result.allowed_deviation,
+            "l_simple": result.l_simple,
             **{f"bits_{bits.key}": bits.total[0] for bits in result.bits},
+            "num_grey_levels": result.num_levels,
             "ddpm_mean_error": result.ddpm_mean_error,
             "ddpm_std_error": result.ddpm_std_error,
         },
+        verdicts=(_on_marginals_verdict(result), _on_steps_verdict(result)),
         figures=(_marginals_figure(result), _gamma_figure(result)),
         tables=(_bits_table(result),),
+    )
+
+
+def _step_error(result: FamilyResult) -> float:
+    return max(result.ddpm_mean_error, result.ddpm_std_error)
+
+
+def _on_marginals_verdict(result: FamilyResult) -> Verdict:
+    """A claim of equality: none of many deviations may be larger than chance allows."""
+    return Verdict(
+        claim="q(x_t | x_0) is the same for every σ.",
+        source="lecture (22:43); paper, Lemma 1",
+        paper="",
+        ours=f"largest deviation {result.largest_deviation:.1f} standard errors",
+        test=f"{result.num_comparisons} comparisons allow {result.allowed_deviation:.1f} together",
+        word=REPRODUCED if result.marginals_agree else CONTRADICTED,
+    )
+
+
+def _on_steps_verdict(result: FamilyResult) -> Verdict:
+    error = _step_error(result)
+    return Verdict(
+        claim="η = 1 over all T steps is DDPM's sampler.",
+        source="lecture, Case 1; paper, Sec. 4.1",
+        paper="",
+        ours=f"steps differ by at most {error:.0e}",
+        test=f"every step of a chain; rounding: {ROUNDING:.0e}",
+        word=REPRODUCED if error <= ROUNDING else CONTRADICTED,
+    )
+
+
+def _on_elbo(result: FamilyResult) -> str:
+    """In what sense the lecture's sentence is true, and in what sense it is not."""
+    etas = list(result.gammas)
+    low, high = etas[0], etas[-1]
+    ratio = result.gammas[low] / result.gammas[high]
+    return (
+        '**"Identical ELBO" (lecture, 22:43).** True: the marginals are the same, so every J_σ is '
+        "a weighted sum of the same losses E ||ε - ε_θ||² with the same minimiser (if the network "
+        "shares no parameters between steps, or is perfect); with all weights 1 it is the same "
+        f"L_simple for every σ, here {result.l_simple:.4f}. Not true: the value. The weights γ_t "
+        f"depend on σ: those of η = {low:g} are {ratio.min():.3g} to {ratio.max():.3g} times those "
+        f"of η = {high:g}, so the bounds in the table differ, and as σ → 0 they grow without bound."
     )
 
 
@@ -274,25 +372,38 @@ def _on_marginals(result: FamilyResult) -> str:
         "as many through the backward one, for η = 0, 0.5 and 1. Mean and variance were compared "
         f"with the claimed marginal N(√a x_0, 1 - a) {result.num_comparisons} times; the largest "
         f"deviation is {result.largest_deviation:.1f} standard errors (so many comparisons allow "
-        f"{result.allowed_deviation:.1f}, at 95 % together)."
+        f"{result.allowed_deviation:.1f}, at 95 % together). At η = 0 a path keeps its one draw "
+        "of noise, so its points in the figure lie in a line."
     )
 
 
 ON_WEIGHTS = (
-    "**(b)** J_σ is a weighted sum of the losses on the left below; σ enters through the "
-    "weights γ_t alone. The weights shown are those of t = 2..T; t = 1 is not weighed by γ_1 "
-    "but by L_0, DDPM's discrete decoder, the same fixed one for every η. (The weights grow "
-    "without bound as σ → 0, so the deterministic member has no "
-    "finite J_σ; it is served by the same minimiser all the same. The paper's appendix prints "
-    "γ_t = 1/(2dσ_t²a_t) up to factors; here they are exact, with the factors.)"
+    "**(b)** J_σ is a weighted sum of the losses on the left of the second figure; σ enters "
+    "through the weights γ_t alone. The weights shown are those of t = 2..T; t = 1 is not weighed "
+    "by γ_1 but by L_0, DDPM's discrete decoder, the same fixed one for every η. (The "
+    "deterministic member has no finite J_σ; it is served by the same minimiser all the same. The "
+    "paper's appendix prints γ_t = 1/(2dσ_t²a_t) up to factors; here they are exact, with the "
+    "factors.)"
 )
 
 
 def _on_bound(result: FamilyResult) -> str:
+    """The bound, and whether it may be compared with bits per dimension of other papers."""
+    levels = result.num_levels
+    text = (
+        f"**(c)** At η = 1, J_σ is DDPM's variational bound: L_T + Σ L_(t-1) + L_0. On "
+        f"{result.num_images} held-out images, every t once per image: {result.ddpm_bits:.3f} bits "
+        "per dimension."
+    )
+    if levels == GREY_LEVELS:
+        return f"{text} The training images have all {GREY_LEVELS} grey levels of DDPM's decoder."
+    ddpm = next(bits for bits in result.bits if bits.key == "ddpm")
+    over_256 = ddpm.total[0] - ddpm.decoder + result.ddpm_decoder
     return (
-        f"**(c)** At η = 1, J_σ is DDPM's variational bound: L_T + Σ L_(t-1) + L_0, with its "
-        f"discrete decoder over 256 grey levels. On {result.num_images} held-out images, every "
-        f"t once per image: {result.ddpm_bits:.3f} bits per dimension."
+        f"{text} **Not comparable with other papers' bits per dimension:** {levels} of "
+        f"{GREY_LEVELS} grey levels occur in the training images, so L_0 is the discrete decoder "
+        f"over those {levels} (a uniform guess: {math.log2(levels):.2f} bits). With DDPM's decoder "
+        f"over all {GREY_LEVELS} it is {over_256:.3f}."
     )
 
 
@@ -308,34 +419,34 @@ def _on_steps(result: FamilyResult) -> str:
 def _bits_table(result: FamilyResult) -> Table:
     columns = ["p_θ", "L_T", "sum of L_(t-1)", "L_0", "total", "low", "high"]
     return table(
-        f"Bits per dimension on {result.num_images} held-out images, from the same losses",
+        f"Bits per dimension on {result.num_images} held-out images, from the same losses; L_0 "
+        f"over the {result.num_levels} grey levels that occur",
         columns,
         [(b.name, b.prior, b.steps, b.decoder, *b.total) for b in result.bits],
     )
 
 
 def _marginals_figure(result: FamilyResult) -> FigureContent:
-    half = intervals.Z * math.sqrt(2 / result.num_simulations)
-    with canvas.canvas(2, width=7.4) as figure:
-        for axes, direction in zip(figure.axes, DIRECTIONS, strict=True):
-            for i, eta in enumerate(SIMULATED_ETAS):
-                every = [m for m in result.marginals if (m.eta, m.direction) == (eta, direction)]
-                every.sort(key=lambda m: m.t)
-                t, variance = [m.t for m in every], [m.variance for m in every]
-                canvas.thin_curve(axes, i, t, variance, f"η = {eta:g}")
-                low, high = ([v * (1 + side) for v in variance] for side in (-half, half))
-                canvas.band(axes, i, t, low, high)
-            canvas.level(axes, 1)
-            axes.set(xlabel="t", ylabel="variance / (1 - a)", title=f"simulated {direction}")
-        figure.axes[0].legend()
-    variances = [m.variance for m in result.marginals]
+    """All deviations in standard errors, in the one band that they may fill."""
+    with canvas.canvas(width=8.0, height=4.0) as figure:
+        (axes,) = figure.axes
+        canvas.allowed(axes, result.allowed_deviation, "allowed")
+        for i, eta in enumerate(SIMULATED_ETAS):
+            every = [m for m in result.marginals if m.eta == eta]
+            t = [m.t + (i - 1) * result.T / 150 for m in every]  # dodged
+            z = [(m.mean_deviation, m.variance_deviation) for m in every]
+            canvas.dots(axes, i, [*t, *t], [*(m for m, _ in z), *(v for _, v in z)], f"η = {eta:g}")
+        largest = max(result.largest_deviation, result.allowed_deviation)
+        axes.set(xlabel="step t", ylabel="deviation in standard errors")
+        axes.set_ylim(-1.15 * largest, 1.15 * largest)
+        canvas.legend_above(figure, len(SIMULATED_ETAS) + 1)
     return FigureContent(
         file="marginals.png",
         content=figure.png,
-        caption="Variance of simulated x_t around √a x_0, in units of 1 - a, with 95 % intervals: "
-        "1 (dotted) for every member of the family.",
-        alt="Two panels, forward and backward simulation; three curves each, for η = 0, 0.5 and "
-        f"1, between {min(variances):.3f} and {max(variances):.3f}.",
+        caption=f"Means and variances of simulated x_t against the claimed marginal: "
+        f"{result.num_comparisons} deviations; chance allows ±{result.allowed_deviation:.1f}.",
+        alt="Dots for η = 0, 0.5 and 1 over t, in standard errors around 0, and the grey band of "
+        f"what chance allows; the largest is {result.largest_deviation:.1f}.",
         columns=["eta", "direction", "t", "mean", "mean_off", "variance", "variance_off"],
         rows=[tuple(vars(marginal).values()) for marginal in result.marginals],
     )
@@ -348,10 +459,12 @@ def _gamma_figure(result: FamilyResult) -> FigureContent:
     with canvas.canvas(2, width=7.4) as figure:
         left, right = figure.axes
         canvas.thin_curve(left, 0, np.arange(1, T + 1), losses, "loss")
-        left.set(xlabel="t", ylabel="E ||ε - ε_θ||² / d", title="one list of losses", yscale="log")
+        left.set(
+            xlabel="step t", ylabel="E ||ε - ε_θ||² / d", title="one list of losses", yscale="log"
+        )
         for i, (eta, gamma) in enumerate(result.gammas.items()):
             canvas.thin_curve(right, i, t, gamma, f"η = {eta:g}")
-        right.set(xlabel="t", ylabel="γ_t", title="many lists of weights", yscale="log")
+        right.set(xlabel="step t", ylabel="weight γ_t", title="many lists of weights", yscale="log")
         right.legend()
     columns = [losses[1:], *result.gammas.values()]
     return FigureContent(

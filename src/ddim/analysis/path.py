@@ -11,18 +11,21 @@ import torch
 from ddim import sampler
 from ddim.analysis.context import PATHS, Context, pixels
 from ddim.analysis.section_content import FigureContent, SectionContent
-from ddim.evaluation import intervals
+from ddim.evaluation import hypotheses, intervals
 from ddim.evaluation.reconstruction import squared_errors
 from ddim.plotting import canvas, grids
+from ddim.records.verdict import Verdict
 
 TITLE = "The denoising path"
 CLAIM = (
     "Each step predicts x_0 from x_t and takes the direction to x_{t-1} from it; "
     "the prediction sharpens on the way from noise to image."
 )
+SOURCE = "lecture (31:37); paper, Eq. 9 and 12"
 COLUMNS = 9  # of the grid
 GRID_ROWS = 3  # images of the grid, at most
-SETTLED_THRESHOLD = 0.1  # of the squared difference of two images: when x0_hat is called settled
+SETTLED_THRESHOLD = 0.25  # of the distance of two images: when x0_hat is called settled
+QUARTERS = 4  # parts of the trajectory that are compared
 MIN_SIDE = 64  # pixels that the side of one animated image takes, at least
 NUM_FRAMES = 50  # about
 FRAMES_AT_END, MILLISECONDS = 10, 80
@@ -30,30 +33,45 @@ FRAMES_AT_END, MILLISECONDS = 10, 80
 
 @dataclass(frozen=True)
 class PathResult:
-    """Every step of a trajectory: t, the first images, and the error of the prediction."""
+    """Every step of a trajectory: t, the first images, and how far the prediction is off."""
 
-    num_images: int
     a: float  # alpha_bar at the first t
     times: tuple[int, ...]  # falling
-    errors: tuple[tuple[float, float, float], ...]  # of x0_hat at each t: mean, low, high
+    # float64 [steps,N]: root mean squared difference of x0_hat at each t to the final image, in
+    # units of that of two unrelated final images.
+    distances: np.ndarray
     states: np.ndarray  # x_t, uint8 [steps,num_shown,C,H,W]
     predictions: np.ndarray  # x0_hat from x_t, uint8 [steps,num_shown,C,H,W]
     final: np.ndarray  # x_0, uint8 [num_shown,C,H,W]
 
     @property
-    def settled_t(self) -> int:
-        """The first t at which the prediction is settled."""
-        settled = (
-            t
-            for t, (mean, *_) in zip(self.times, self.errors, strict=True)
-            if mean <= SETTLED_THRESHOLD
-        )
-        return next(settled, self.times[-1])
+    def means(self) -> list[tuple[float, float, float]]:
+        """Mean over images, low and high of the distance at each t."""
+        estimates = [intervals.of_mean(distances) for distances in self.distances]
+        return [(mean, max(low, 0.0), high) for mean, low, high in estimates]
 
     @property
-    def rows(self) -> list[tuple[float, ...]]:
-        """The lines of the CSV."""
-        return [(t, *error) for t, error in zip(self.times, self.errors, strict=True)]
+    def settled_t(self) -> int:
+        """The first t from which on every mean distance is below the threshold.
+
+        There is one: the last prediction is the final image.
+        """
+        settled = self.times[-1]
+        for t, (mean, *_) in zip(reversed(self.times), reversed(self.means), strict=True):
+            if mean > SETTLED_THRESHOLD:
+                break
+            settled = t
+        return settled
+
+    @property
+    def quarters(self) -> np.ndarray | None:
+        """Each image's mean distance in each quarter of the steps, [QUARTERS,N].
+
+        None where a quarter would have no step.
+        """
+        if len(self.times) < QUARTERS:
+            return None
+        return np.stack([part.mean(0) for part in np.array_split(self.distances, QUARTERS)])
 
 
 def measure(context: Context) -> PathResult:
@@ -63,24 +81,27 @@ def measure(context: Context) -> PathResult:
     n, num_shown = max(analysis.num_images, analysis.num_shown), analysis.num_shown
     states = _states(context, n)
     x_0 = states[-1].x
-    unrelated = float(squared_errors(x_0, x_0.roll(1, dims=0)).mean())
-    times, errors, before, predicted = [], [], [], []
+    unrelated = float(_distances(x_0, x_0.roll(1, dims=0)).mean())
+    times, distances, before, predicted = [], [], [], []
     for state, following in pairwise(states):  # x0_hat was predicted from the state before
         assert following.x0_hat is not None
-        mean, low, high = intervals.of_mean(squared_errors(following.x0_hat, x_0) / unrelated)
         times.append(state.t)
-        errors.append((mean, max(low, 0.0), high))
+        distances.append(_distances(following.x0_hat, x_0) / unrelated)
         before.append(pixels(state.x[:num_shown]))
         predicted.append(pixels(following.x0_hat[:num_shown]))
     return PathResult(
-        num_images=n,
         a=float(context.alpha_bar[times[0]]),
         times=tuple(times),
-        errors=tuple(errors),
+        distances=np.stack(distances),
         states=np.stack(before),
         predictions=np.stack(predicted),
         final=pixels(x_0[:num_shown]),
     )
+
+
+def _distances(x: torch.Tensor, y: torch.Tensor) -> np.ndarray:
+    """Root mean squared difference of each pair of images, [N]."""
+    return np.sqrt(squared_errors(x, y))
 
 
 def _states(context: Context, n: int) -> list[sampler.State]:
@@ -99,42 +120,74 @@ def _on_cpu(x: torch.Tensor | None) -> torch.Tensor | None:
 
 
 def present(result: PathResult) -> SectionContent:
-    """The prediction's error against t, the grid, the animation."""
-    times, settled = result.times, result.settled_t
+    """The grid, the prediction's distance against t, the animation."""
+    times, settled, means = result.times, result.settled_t, result.means
     share = sum(t > settled for t in times) / len(times)
     root = result.a**0.5
     return SectionContent(
         finding=(
-            f"From t = {settled} on, after {share:.0%} of the steps, the prediction is nearer to "
-            f"the final image than {SETTLED_THRESHOLD:.0%} of what separates two images."
+            "The distance of the prediction to the final image, 1 being that of two unrelated "
+            f"images, is {means[0][0]:.2f} at t = {times[0]}; from t = {settled} on, after "
+            f"{share:.0%} of the steps, it stays below {SETTLED_THRESHOLD:g}."
         ),
         text=(
-            f"η = 0, S = {len(times)}, mean over {result.num_images} images. At t = {times[0]}, "
-            f"x0_hat divides by √a = {root:.2g} and so magnifies the network's error "
-            f"{1 / root:.3g} times."
+            f"η = 0, S = {len(times)}, mean over {result.distances.shape[1]} images. A distance "
+            "is the root of the mean squared difference of the pixels, in units of the distance "
+            f"of two unrelated final images. At t = {times[0]}, x0_hat divides by √a = {root:.2g} "
+            f"and so magnifies the network's error {1 / root:.3g} times."
         ),
-        numbers={"error_at_start": result.errors[0][0], "settled_at_t": float(settled)},
-        figures=(_errors(result), _grid(result), _animation(result)),
+        numbers={"distance_at_start": means[0][0], "settled_at_t": float(settled)},
+        verdicts=_verdicts(result),
+        figures=(_grid(result), _curve(result), _animation(result)),
     )
 
 
-def _errors(result: PathResult) -> FigureContent:
-    means, lows, highs = (list(column) for column in zip(*result.errors, strict=True))
+def _verdicts(result: PathResult) -> tuple[Verdict, ...]:
+    """Whether the prediction comes nearer from quarter to quarter; none with too few steps."""
+    quarters = result.quarters
+    if quarters is None:
+        return ()
+    decision = hypotheses.decide(
+        [
+            hypotheses.paired(f"quarter {i + 2} against quarter {i + 1}", later - earlier)
+            for i, (earlier, later) in enumerate(pairwise(quarters))
+        ]
+    )
+    means = ", ".join(f"{mean:.2f}" for mean in quarters.mean(1))
+    verdict = Verdict(
+        claim="The prediction of x_0 sharpens on the way from noise to image.",
+        source=SOURCE,
+        paper="",
+        ours=f"distance to the final image by quarter of the steps: {means}",
+        test=f"paired quarters: {decision.summary}",
+        word=decision.word,
+    )
+    return (verdict,)
+
+
+def _curve(result: PathResult) -> FigureContent:
+    means, lows, highs = (list(column) for column in zip(*result.means, strict=True))
     times = result.times
     with canvas.canvas() as figure:
         (axes,) = figure.axes
-        canvas.thin_curve(axes, 1, times, means, "x0_hat")
-        canvas.band(axes, 1, times, lows, highs)
+        canvas.thin_curve(axes, 0, times, means, "prediction")
+        canvas.band(axes, 0, times, lows, highs)
+        for y, name in ((1.0, "two unrelated images"), (SETTLED_THRESHOLD, "settled")):
+            canvas.level(axes, y)
+            axes.annotate(
+                f"{y:g}: {name}", (0, y), (0, 4), textcoords="offset points", ha="right", size=11
+            )
         axes.invert_xaxis()
-        axes.set(xlabel="t, from noise to image", ylabel="squared error of x0_hat", yscale="log")
+        axes.set(xlabel="step t, from noise to image", ylabel="distance to the final image")
+        axes.set_ylim(bottom=0)
     return FigureContent(
         file="prediction.png",
         content=figure.png,
-        caption="Squared error of the prediction x0_hat to the final image, 1 being that of two "
+        caption="Distance of the prediction x0_hat to the final image, 1 being that of two "
         "unrelated images. Band: 95 % interval.",
-        alt=f"A curve from {means[0]:.3g} at t = {times[0]} to {means[-1]:.3g} at t = {times[-1]}.",
-        columns=["t", "error", "low", "high"],
-        rows=result.rows,
+        alt=f"A curve from {means[0]:.2g} at t = {times[0]} to {means[-1]:.2g} at t = {times[-1]}.",
+        columns=["t", "distance", "low", "high"],
+        rows=[(t, *mean) for t, mean in zip(times, result.means, strict=True)],
     )
 
 
@@ -147,13 +200,14 @@ def _grid(result: PathResult) -> FigureContent:
     times = [result.times[i] for i in chosen]
     return FigureContent(
         file="grid.png",
-        content=canvas.picture(
-            np.concatenate(rows),
-            len(chosen),
-            row_labels=["x_t", "x0_hat"] * num_images,
-            column_labels=[str(t) for t in times],
+        content=canvas.strips(
+            np.stack(rows),
+            row_labels=["state $x_t$", r"prediction $\hat{x}_0$"] * num_images,
+            column_labels=[f"t = {t}" for t in times],
+            group=2,
         ),
-        caption="The state x_t and, below it, the prediction x0_hat made from it; t above.",
+        caption="From noise (left) to image (right): the state x_t and, below it, the prediction "
+        "x0_hat made from it.",
         alt=f"{num_images} pairs of rows from left (t = {times[0]}) to right (t = {times[-1]}): "
         "in each, the state x_t above and the prediction x0_hat made from it below.",
         columns=["column", "t"],

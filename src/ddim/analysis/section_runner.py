@@ -1,29 +1,15 @@
 """Measures, presents and saves one section: what the stage `analysis` calls."""
 
 from importlib import import_module
-from typing import Any, Protocol
 
 from ddim.analysis.context import Context
-from ddim.analysis.section_content import SectionContent
+from ddim.analysis.section_content import SectionModule
 from ddim.config import paths
 from ddim.config.checks import SECTIONS
 from ddim.config.schema import Config
 from ddim.records.section import Section
 
 BY_HAND = "appendix_a"  # no section of the pipeline: it trains a network of its own
-
-
-class SectionModule(Protocol):
-    """What a module of this room offers."""
-
-    TITLE: str
-    CLAIM: str
-
-    def measure(self, context: Context) -> Any:
-        """A frozen dataclass of numbers and images."""
-
-    def present(self, result: Any) -> SectionContent:
-        """The section's text, tables and figures, of what `measure` returned."""
 
 
 def run_section(cfg: Config, name: str) -> Section:
@@ -36,8 +22,7 @@ def run_section(cfg: Config, name: str) -> Section:
         paths.section(cfg, name),
         name=name,
         order=[*SECTIONS, BY_HAND].index(name) + 1,
-        title=module.TITLE,
-        claim=module.CLAIM,
+        module=module,
     )
     print(f"{section.title}: {section.finding}")
     return section

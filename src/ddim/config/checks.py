@@ -7,7 +7,7 @@ setting means for another (an image size for the network's levels) is checked in
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ddim.schedule import SPACINGS, check_eta
+from ddim.schedule import HAT, SPACINGS, check_eta
 
 if TYPE_CHECKING:
     from ddim.config import schema
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SECTIONS = (  # of the analysis, in the report's order
     "speed",
     "invert",
+    "sigma",
     "consistency",
     "path",
     "interpolate",
@@ -27,6 +28,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # Lightning's names
 STRATEGIES = ("auto", "ddp", "ddp_spawn")  # Lightning's names
 CLASSIFIER, INCEPTION = FEATURES = ("classifier", "inception")
 LR_DECAYS = ("none", "cosine")
+UNIT_STRENGTH = 1.0  # of an edit: one whole difference of two class means
 ENGINES = ("ours", "torch-fidelity", "torchmetrics")  # of the measurement
 
 
@@ -179,9 +181,27 @@ def check_analysis(analysis: "schema.Analysis") -> None:
     _require(analysis.num_images >= 4, "analysis.num_images", least, analysis.num_images)
 
 
+def check_speed(speed: "schema.Speed") -> None:
+    """The settings analysis.speed.*."""
+    accepts = "a share of the long chain's FID, greater than 0 and at most 1"
+    _require(0 < speed.margin <= 1, "analysis.speed.margin", accepts, speed.margin)
+
+
 def check_invert(invert: "schema.Invert") -> None:
     """The settings analysis.invert.*."""
     _require(invert.draws >= 2, "analysis.invert.draws", "at least 2", invert.draws)
+
+
+def check_sigma(sigma: "schema.Sigma") -> None:
+    """The settings analysis.sigma.*."""
+    _require(sigma.draws >= 2, "analysis.sigma.draws", "at least 2", sigma.draws)
+    _positive("analysis.sigma", sigma, "num_paths", "drawn_steps")
+    for eta in sigma.eta:
+        check_eta(eta, "analysis.sigma.eta")
+    numbers = [eta for eta in sigma.eta if eta != HAT]
+    ok = len(numbers) >= 2 and numbers[0] == 0 and all(a < b for a, b in pairwise(numbers))
+    accepts = f"numbers that rise from 0.0, at least two, and {HAT!r} if you like"
+    _require(ok, "analysis.sigma.eta", accepts, sigma.eta)
 
 
 def check_interpolate(interpolate: "schema.Interpolate") -> None:
@@ -193,8 +213,9 @@ def check_interpolate(interpolate: "schema.Interpolate") -> None:
 def check_edit(edit: "schema.Edit") -> None:
     """The settings analysis.edit.*."""
     _positive("analysis.edit", edit, "per_class")
-    ok = len(edit.strengths) > 0 and min(edit.strengths) >= 0
-    accepts = "a list of numbers, 0 or more"
+    strengths = edit.strengths
+    ok = min(strengths, default=-1) >= 0 and {0, UNIT_STRENGTH} <= set(strengths)
+    accepts = "a list of numbers, 0 or more, with 0.0 (not moved) and 1.0 (one whole difference)"
     _require(ok, "analysis.edit.strengths", accepts, edit.strengths)
 
 
@@ -244,6 +265,7 @@ def _check_numbers_of_steps(cfg: "schema.Config") -> None:
         ("sweep.steps", cfg.sweep.steps),
         ("reconstruct.steps", cfg.reconstruct.steps),
         ("analysis.steps", [cfg.analysis.steps]),
+        ("analysis.sigma.drawn_steps", [cfg.analysis.sigma.drawn_steps]),
         ("analysis.ode.steps", cfg.analysis.ode.steps),
         ("analysis.solvers.steps", cfg.analysis.solvers.steps),
     ):

@@ -125,6 +125,17 @@ def cell_lock(cfg: Config) -> Path:
     return WORK / "locks" / f"{cfg.name}-{configured_cell(cfg)}.lock"
 
 
+def influences(cfg: Config) -> Path:
+    """What each image contributes to the errors of the configured cell's numbers."""
+    folder = out(cfg) / "influences" if in_grid(cfg) else samples(cfg)
+    return folder / f"{configured_cell(cfg)}.npz"
+
+
+def section_input(cfg: Config, name: str) -> Path:
+    """What of the sweep the section `name` reads, as a checksum: it runs again if that moves."""
+    return out(cfg) / "inputs" / name
+
+
 def preview(cfg: Config) -> Path:
     """A picture of the configured cell's first images, for whoever sampled it by hand."""
     return out(cfg) / "previews" / f"{configured_cell(cfg)}.png"
@@ -156,6 +167,11 @@ def cells(cfg: Config) -> Path:
 def cell_record(cfg: Config) -> Path:
     """What `evaluate` reports of the configured cell; its picture lies beside it."""
     return (cells(cfg) if in_grid(cfg) else samples(cfg)) / f"{configured_cell(cfg)}.json"
+
+
+def covariances(cfg: Config) -> Path:
+    """What `evaluate` reports of the grid's errors, for paired comparisons."""
+    return reports(cfg) / "covariances.json"
 
 
 def reconstructions(cfg: Config) -> Path:

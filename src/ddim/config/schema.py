@@ -191,6 +191,14 @@ class Sample:
         """Every number of images that a cell has, rising."""
         return sorted({self.num_images, *self.num_images_at.values()})
 
+    def counts_compared(self, num_held_out: int) -> list[int]:
+        """Every number of images at which cells are compared, rising.
+
+        With one another at those that cells have; with real ones at no more than there are held
+        out.
+        """
+        return sorted({*self.counts, *(min(n, num_held_out) for n in self.counts)})
+
 
 @dataclass
 class Sweep:
@@ -235,6 +243,16 @@ class NoSettings:
 
 
 @dataclass
+class Speed:
+    """Which trajectory is as good as a long chain."""
+
+    margin: float = MISSING  # by how much worse its FID may be, as a share of the chain's
+
+    def __post_init__(self) -> None:
+        checks.check_speed(self)
+
+
+@dataclass
 class Invert:
     """Encoding one image again and again."""
 
@@ -242,6 +260,19 @@ class Invert:
 
     def __post_init__(self) -> None:
         checks.check_invert(self)
+
+
+@dataclass
+class Sigma:
+    """What sigma does: paths of the forward process, draws from one x_T."""
+
+    eta: list[Any] = MISSING  # of the draws: numbers that rise from 0.0, and "hat"
+    draws: int = MISSING  # images from one and the same x_T, at each eta
+    num_paths: int = MISSING  # forward paths of one pixel, in each panel
+    drawn_steps: int = MISSING  # S of the trajectory that is drawn over 1..T
+
+    def __post_init__(self) -> None:
+        checks.check_sigma(self)
 
 
 @dataclass
@@ -259,7 +290,7 @@ class Edit:
     """Moving latents from one class's mean towards another's."""
 
     per_class: int = moved("analysis.per_class")  # training images encoded for each class's mean
-    strengths: list[float] = moved("analysis.strengths")  # multiples of the direction
+    strengths: list[float] = moved("analysis.strengths")  # multiples of the direction; 0 and 1 too
 
     def __post_init__(self) -> None:
         checks.check_edit(self)
@@ -319,8 +350,9 @@ class Analysis:
     num_shown: int = renamed("shown")  # images in every picture
     steps: int = MISSING  # S of encoding, decoding, paths and interpolations
     section: str | None = None  # the one that the stage `analysis` measures; null: all of them
-    speed: NoSettings = field(default_factory=NoSettings)
+    speed: Speed = MISSING
     invert: Invert = MISSING
+    sigma: Sigma = MISSING
     consistency: NoSettings = field(default_factory=NoSettings)
     path: NoSettings = field(default_factory=NoSettings)
     interpolate: Interpolate = MISSING

@@ -1,17 +1,20 @@
-"""Cells -> one estimate per (S, eta) and measure, and which adjacent cells differ beyond chance.
+"""Cells -> one estimate per (S, eta) and measure, and comparisons of them in pairs.
 
-The one aggregation: tables, figures, findings, the analysis, comparisons and W&B read this.
+The one aggregation: tables, figures, verdicts, the analysis, comparisons and W&B read this.
 """
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from statistics import fmean, stdev
 from typing import TypeVar
 
 from ddim.config import paths
 from ddim.config.schema import Config
+from ddim.evaluation import intervals
+from ddim.evaluation.hypotheses import Comparison
 from ddim.records.cell import Cell, CellKey, Interval, Measured, Subset
+from ddim.records.covariances import Covariances
 
 K = TypeVar("K", bound=Hashable)
 Column = tuple[int, str]  # (S, eta): a place in Table 1
@@ -24,20 +27,21 @@ class Measure:
     key: str
     title: str
     lower_is_better: bool
-    has_interval: bool = False
+    has_interval: bool = True
+    is_paired: bool = False  # whether cells compare image by image, and first n' images have one
 
 
-FID = Measure("fid", "FID", True, has_interval=True)
-KID = Measure("kid", "KID × 10³", True, has_interval=True)
+FID = Measure("fid", "FID", True, is_paired=True)
+KID = Measure("kid", "KID × 10³", True, is_paired=True)
 PRECISION = Measure("precision", "Precision", False)
 RECALL = Measure("recall", "Recall", False)
-SCORE = Measure("inception_score", "Inception score", False)
+SCORE = Measure("inception_score", "Inception score", False, has_interval=False)
 MEASURES = (FID, KID, PRECISION, RECALL, SCORE)
 
 
 @dataclass(frozen=True)
 class CellEstimate:
-    """Mean over the seeds, the union of their intervals, and their standard deviation."""
+    """Mean over the seeds, its 95 % interval, and the standard deviation between seeds."""
 
     mean: float
     interval: Interval | None
@@ -49,41 +53,30 @@ class CellEstimate:
     def at(self, n: int) -> "CellEstimate":
         """The estimate of the first n images: FID falls with n, whatever the images are.
 
-        Itself for a measure that has no interval: of those no subset is measured.
+        Itself for a measure of which no subset is measured. Raises ValueError for another n.
         """
         if n == self.n or not (self.subsets or self.interval):
             return self
         if n not in self.subsets:
             accepts = ", ".join(map(str, sorted({self.n, *self.subsets})))
-            raise ValueError(f"there is no FID of n = {n} images of this cell, only of {accepts}")
+            raise ValueError(
+                f"there is no number of n = {n} images of this cell, only of {accepts}"
+            )
         return self.subsets[n]
-
-    def overlaps(self, other: "CellEstimate") -> bool:
-        """Whether the difference to `other`, at equal n, may be chance: the intervals overlap."""
-        n = min(self.n, other.n)
-        one, two = self.at(n).interval, other.at(n).interval
-        return one is not None and two is not None and overlap(one, two)
-
-
-def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether [low, high] and [low, high] share a point: the difference may be chance."""
-    return max(one[0], other[0]) <= min(one[1], other[1])
 
 
 def estimate(cells: Sequence[Cell], measure: Measure) -> CellEstimate | None:
     """The estimate of one cell from its repeats; None where it was not measured."""
-    values = [getattr(cell.measured, measure.key) for cell in cells]
-    if any(value is None for value in values):
-        return None
-    n = min(cell.measured.n_generated for cell in cells)
-    if not measure.has_interval:
-        return _pooled(n, values, None)
     numbers = [cell.measured for cell in cells]
-    subsets = {
-        count: _of(count, [_subset(one, count) for one in numbers], measure)
-        for count in sorted({subset.n for one in numbers for subset in one.subsets})
-    }
-    return replace(_of(n, numbers, measure), subsets=subsets)
+    if any(getattr(one, measure.key) is None for one in numbers):
+        return None
+    n = min(one.n_generated for one in numbers)
+    pooled = _pooled(n, numbers, measure)
+    if not measure.is_paired:
+        return pooled
+    counts = sorted({subset.n for one in numbers for subset in one.subsets})
+    subsets = {k: _pooled(k, [_subset(one, k) for one in numbers], measure) for k in counts}
+    return replace(pooled, subsets=subsets)
 
 
 def _subset(measured: Measured, n: int) -> Subset:
@@ -91,16 +84,68 @@ def _subset(measured: Measured, n: int) -> Subset:
     return match
 
 
-def _of(n: int, numbers: Sequence[Measured | Subset], measure: Measure) -> CellEstimate:
+def _pooled(n: int, numbers: Sequence[Measured | Subset], measure: Measure) -> CellEstimate:
+    """The mean over independent seeds; its standard error falls with the root of their number."""
     values = [getattr(one, measure.key) for one in numbers]
-    return _pooled(n, values, [getattr(one, f"{measure.key}_interval") for one in numbers])
+    std = stdev(values) if len(values) > 1 else None
+    if not measure.has_interval:
+        return CellEstimate(fmean(values), None, std, n)
+    ends = [getattr(one, f"{measure.key}_interval") for one in numbers]
+    if len(values) == 1:
+        return CellEstimate(values[0], ends[0], None, n)
+    errors = [intervals.standard_error(v, high) for v, (_, high) in zip(values, ends, strict=True)]
+    mean, half = fmean(values), intervals.Z * math.hypot(*errors) / len(values)
+    low = mean - half if measure is KID else max(mean - half, 0.0)
+    return CellEstimate(mean, (low, mean + half), std, n)
 
 
-def _pooled(n: int, values: Sequence[float], intervals: Sequence[Interval] | None) -> CellEstimate:
-    union = None
-    if intervals is not None:
-        union = (min(low for low, _ in intervals), max(high for _, high in intervals))
-    return CellEstimate(fmean(values), union, stdev(values) if len(values) > 1 else None, n)
+@dataclass(frozen=True)
+class Grid:
+    """Every estimate of one measure, by (S, eta) in the grid's order, and their covariances.
+
+    Empty unless every cell has the measure.
+    """
+
+    measure: Measure
+    values: Mapping[Column, CellEstimate]
+    seeds: Sequence[int]
+    covariances: Covariances
+
+    def __bool__(self) -> bool:
+        return bool(self.values)
+
+    def n(self, columns: Sequence[Column]) -> int:
+        """The number of images at which cells can be compared: that of the smallest of them."""
+        return min(self.values[column].n for column in columns)
+
+    def contrast(self, name: str, weights: Mapping[Column, float]) -> Comparison:
+        """The sum of weight x number over cells, at equal n, and its standard error.
+
+        Cells of one seed share their noise image by image; seeds are independent.
+        """
+        assert self.measure.is_paired, self.measure
+        n = self.n(list(weights))
+        value = math.fsum(w * self.values[column].at(n).mean for column, w in weights.items())
+        variances = (self._variance(n, seed, weights) for seed in self.seeds)
+        return Comparison(name, value, math.sqrt(math.fsum(variances)) / len(self.seeds))
+
+    def _variance(self, n: int, seed: int, weights: Mapping[Column, float]) -> float:
+        names = {
+            CellKey(steps=steps, eta=eta, seed=seed).name: weight
+            for (steps, eta), weight in weights.items()
+        }
+        return self.covariances.variance(self.measure.key, n, seed, names)
+
+    def difference(self, name: str, first: Column, second: Column) -> Comparison:
+        """first - second: below 0 where the first is lower."""
+        return self.contrast(name, {first: 1.0, second: -1.0})
+
+
+def grid(
+    cells: Mapping[CellKey, Cell], cfg: Config, measure: Measure, covariances: Covariances
+) -> Grid:
+    """The estimates of every (S, eta) of the sweep, with what comparing them takes."""
+    return Grid(measure, table(cells, cfg, measure), cfg.sweep.seeds, covariances)
 
 
 def table(
@@ -122,25 +167,6 @@ def at_equal_n(values: Mapping[K, CellEstimate]) -> dict[K, CellEstimate]:
     """The same of as many images everywhere: those of the smallest cell."""
     n = min((value.n for value in values.values()), default=0)
     return {key: value.at(n) for key, value in values.items()}
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two adjacent cells: in a row (the next S) or in a column (the next eta)."""
-
-    first: Column
-    second: Column
-    differs: bool  # by more than the intervals
-
-
-def adjacent_pairs(
-    values: Mapping[Column, CellEstimate], steps: Sequence[int], etas: Sequence[str]
-) -> list[Pair]:
-    """Every pair of adjacent cells of the grid, rows first."""
-    ordered = sorted(steps)
-    pairs = [((s, eta), (s_next, eta)) for eta in etas for s, s_next in pairwise(ordered)]
-    pairs += [((s, eta), (s, eta_next)) for s in ordered for eta, eta_next in pairwise(etas)]
-    return [Pair(a, b, not values[a].overlaps(values[b])) for a, b in pairs]
 
 
 def best(values: Mapping[K, float], lower_is_better: bool) -> set[K]:

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from ddim.config import checks
 from ddim.config.schema import Evaluate
 from ddim.evaluation.feature_arrays import centred_blocks
-from ddim.evaluation.fid import fid
+from ddim.evaluation.fid import fid, fid_infinite
 from ddim.evaluation.intervals import Estimate
 from ddim.evaluation.kid import kid
-from ddim.evaluation.precision_recall import precision_recall, subsamples
+from ddim.evaluation.precision_recall import PrecisionRecall, precision_recall, subsamples
 from ddim.evaluation.reference import Reference
 
 if TYPE_CHECKING:
@@ -56,8 +56,12 @@ class Ours:
             seed=self.seed,
         )
 
-    def precision_recall(self, generated: np.ndarray) -> tuple[float, float]:
-        """(precision, recall) of generated features [n,D], each in 0..1."""
+    def fid_infinite(self, generated: np.ndarray) -> float | None:
+        """FID extrapolated to infinitely many images; None where there are too few."""
+        return fid_infinite(generated, self.reference.statistics)
+
+    def precision_recall(self, generated: np.ndarray) -> PrecisionRecall:
+        """Precision and recall of generated features [n,D], each in 0..1, with intervals."""
         return precision_recall(
             generated,
             self.reference.features,
@@ -105,10 +109,11 @@ class TorchFidelity(Ours):
         )
         return replace(ours, value=float(result["kernel_inception_distance_mean"]))
 
-    def precision_recall(self, generated: np.ndarray) -> tuple[float, float]:
-        """torch-fidelity's, which computes the reference's radii again for every cell."""
+    def precision_recall(self, generated: np.ndarray) -> PrecisionRecall:
+        """torch-fidelity's, which computes the reference's radii again, with our intervals."""
         from torch_fidelity.metric_prc import prc_features_to_metric
 
+        ours = super().precision_recall(generated)
         k = self.evaluate.neighbours
         sides = subsamples(generated, self.reference.features, neighbours=k)
         result = prc_features_to_metric(
@@ -117,7 +122,10 @@ class TorchFidelity(Ours):
             save_cpu_ram=True,  # in blocks, not all distances at once
             verbose=False,
         )
-        return float(result["precision"]), float(result["recall"])
+        return PrecisionRecall(
+            (float(result["precision"]), *ours.precision[1:]),
+            (float(result["recall"]), *ours.recall[1:]),
+        )
 
 
 class Torchmetrics(Ours):

@@ -6,10 +6,12 @@ in float64 and in this symmetric form, whose eigenvalues are real and cheap: tor
 torchmetrics' number (tests/evaluation/test_engines.py; benchmarks/parts/statistics.py times it).
 
 The standard error is the delta method's: the distance moves by influence(x_i) / n when image i gets
-a little more weight, so it is std(influence) / sqrt(n). Its interval holds for the expected number
-at this n against this very reference, which is what cells of one table have in common; it covers
-neither FID's bias at small n (see the floor) nor another reference. Simulated coverage is 93 to
-99 %, too wide rather than too narrow where n is not much larger than D (test_fid.py).
+a little more weight, so it is std(influence) / sqrt(n). Where image i of two cells comes from the
+same noise, that of the difference is std(influence_1 - influence_2) / sqrt(n). Its interval holds
+for the expected number at this n against this very reference, which is what cells of one table have
+in common; it covers neither FID's bias at small n (see the floor) nor another reference. Simulated
+coverage is 93 to 99 %, too wide rather than too narrow where n is not much larger than D
+(tests/evaluation/test_coverage.py).
 """
 
 from dataclasses import dataclass
@@ -21,11 +23,10 @@ from ddim.evaluation.feature_arrays import (
     centred_blocks,
     check_features,
     check_same_dim,
-    subsample,
 )
 from ddim.evaluation.intervals import Estimate
 
-MAX_INFLUENCES = 2000  # images whose influence is computed: that gives std to 2 %
+PARTITIONS = (1, 2, 4)  # into how many parts the images are divided for the extrapolation
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,33 @@ def fid(generated: np.ndarray, reference: ReferenceStatistics) -> Estimate:
 
     nonzero = w > w[-1] * len(w) * np.finfo(w.dtype).eps  # with n <= D some directions are empty
     B = (F @ V[:, nonzero]) / w[nonzero] ** 0.25
-    z = subsample(generated, MAX_INFLUENCES).astype(np.float64) - mean
-    influence = 2 * z @ offset + (z * z).sum(1) - np.square(z @ B).sum(1)
-    error = influence.std(ddof=1) / len(generated) ** 0.5
-    return Estimate(max(float(value), 0.0), float(error), minimum=0.0)  # rounding can go below 0
+    influence = np.concatenate(
+        [
+            2 * z @ offset + (z * z).sum(1) - np.square(z @ B).sum(1)
+            for z in centred_blocks(generated, mean)
+        ]
+    )
+    return Estimate(max(float(value), 0.0), (influence,), minimum=0.0)  # rounding can go below 0
+
+
+def fid_infinite(generated: np.ndarray, reference: ReferenceStatistics) -> float | None:
+    """FID of infinitely many images, by Chong and Forsyth 2020: a line in 1/n, read at 0.
+
+    The line is fitted to the FIDs of all n features [n,D] and to the means over their halves and
+    quarters. To first order its error is that of FID itself. None where a quarter has no more
+    images than dimensions, so that its covariance is singular. May be negative near the floor.
+    """
+    check_features(generated=generated)
+    n = len(generated)
+    if n // max(PARTITIONS) <= generated.shape[1]:
+        return None
+    sizes, values = [], []
+    for k in PARTITIONS:
+        size = n // k
+        blocks = (generated[i * size : (i + 1) * size] for i in range(k))
+        sizes.append(1 / size)
+        values.append(np.mean([fid(block, reference).value for block in blocks]))
+    return float(np.polyfit(sizes, values, 1)[1])
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:

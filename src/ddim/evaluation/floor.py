@@ -1,12 +1,16 @@
 """The reference's files, and the floor: what real, held-out images score against them."""
 
+import math
 import shutil
+from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 import torch
 
 from ddim.config import paths
 from ddim.config.schema import Config
+from ddim.evaluation import intervals
 from ddim.evaluation.features import Extractor, extract
 from ddim.evaluation.measure import CellEvaluator
 from ddim.evaluation.reference import FEATURES, Reference
@@ -14,6 +18,7 @@ from ddim.records.reference import Floor
 from ddim.runtime import files
 from ddim.runtime.progress import track
 
+MAX_BLOCKS = 10
 SPLIT = "train"  # the reference's images; the floor's are the other split's
 
 
@@ -26,7 +31,8 @@ def write_reference(
 ) -> tuple[Floor, ...]:
     """Write `out/<name>/reference` of uint8 images `train` [N,C,H,W]; the floors of `test`'s.
 
-    The floors are those of every number of images that cells have, by falling number.
+    The floors are those of every number of images at which cells can be compared with real ones, by
+    falling number.
     """
     folder, shape = paths.reference(cfg), (len(train), extractor.num_features)
     size = cfg.features.batch_size
@@ -47,16 +53,37 @@ def write_reference(
             device=device,
             work=paths.WORK,
         )
-        counts = reversed(cfg.sample.counts)
-        return tuple(floor(held_out, n, evaluator) for n in counts)
+        counts = [n for n in cfg.sample.counts_compared(len(test)) if n <= len(test)]
+        return tuple(floor(held_out, n, evaluator) for n in reversed(counts))
 
 
 def floor(held_out: np.ndarray, n: int, evaluator: CellEvaluator) -> Floor:
-    """What n held-out images, or all there are, score: features float32 [N,D]."""
-    used = min(n, len(held_out))
-    fewer = "" if used == n else f" ({used}: there are no more)"
-    return Floor(
-        n_asked=n,
-        what=f"held-out real images against the reference{fewer}",
-        measured=evaluator.measure_features(held_out[:used]),
+    """What n held-out images score: the mean over disjoint blocks of features float32 [N,D].
+
+    At most MAX_BLOCKS of them, the first ones: more narrow the interval to no purpose.
+    """
+    num_blocks = min(len(held_out) // n, MAX_BLOCKS)
+    blocks = [held_out[i * n : (i + 1) * n] for i in range(num_blocks)]
+    measured = [evaluator.measure_features(block)[0] for block in blocks]
+    fid, kid, precision = (
+        _mean([(getattr(m, key), getattr(m, f"{key}_interval")) for m in measured])
+        for key in ("fid", "kid", "precision")
     )
+    return Floor(
+        n=n,
+        blocks=num_blocks,
+        fid=fid[0],
+        fid_interval=(max(fid[1], 0.0), fid[2]),
+        kid=kid[0],
+        kid_interval=kid[1:],
+        precision=precision[0],
+        precision_interval=(max(precision[1], 0.0), min(precision[2], 1.0)),
+    )
+
+
+def _mean(numbers: Sequence[tuple[float, tuple[float, float]]]) -> tuple[float, float, float]:
+    """The mean of independent numbers with their intervals: (mean, low, high)."""
+    errors = [intervals.standard_error(value, high) for value, (_, high) in numbers]
+    mean = fmean(value for value, _ in numbers)
+    half = intervals.Z * math.hypot(*errors) / len(numbers)
+    return mean, mean - half, mean + half

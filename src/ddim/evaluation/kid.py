@@ -2,15 +2,21 @@
 
 torch-fidelity's number, subset for subset (tests/evaluation/test_engines.py). It may be negative:
 its expectation is 0 for equal distributions. The standard error has two parts: that of the
-U-statistic over all pairs (delta method, as FID's), and what is left of the choice of subsets.
+U-statistic over all pairs (delta method, as FID's), and what is left of the choice of subsets,
+which are the same in every cell of as many images.
 """
 
 import numpy as np
 
-from ddim.evaluation.feature_arrays import check_features, subsample
+from ddim.evaluation.feature_arrays import (
+    BLOCK_ROWS,
+    centred_blocks,
+    check_features,
+    subsample,
+)
 from ddim.evaluation.intervals import Estimate
 
-MAX_INFLUENCES = 2000  # images whose influence is computed, every pair of them
+MAX_PARTNERS = 2000  # images of either side that an image is paired with for its influence
 
 
 def kid(
@@ -37,9 +43,7 @@ def kid(
             for _ in range(subsets)
         ]
     )
-    choice = distances.std() / subsets**0.5
-    images = _influence(generated, reference).std(ddof=1) / len(generated) ** 0.5
-    return Estimate(float(distances.mean()), float(np.hypot(choice, images)))
+    return Estimate(float(distances.mean()), (_influence(generated, reference), distances))
 
 
 def _check_subset_size(subset_size: int, smallest: int) -> None:
@@ -63,11 +67,27 @@ def _mmd2(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _influence(generated: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """2 (mean over x' of k(x_i,x') - mean over y of k(x_i,y)) of a subsample of images, [k]."""
-    x, y = (subsample(side, MAX_INFLUENCES).astype(np.float64) for side in (generated, reference))
-    within = _kernel(x, x)
-    np.fill_diagonal(within, 0)
-    return 2 * (within.sum(1) / (len(x) - 1) - _kernel(x, y).mean(1))
+    """2 (mean over x' of k(x_i,x') - mean over y of k(x_i,y)) of every image, [n].
+
+    x' are all other images of a subsample, y a subsample of the reference.
+    """
+    x, y = (subsample(side, MAX_PARTNERS).astype(np.float64) for side in (generated, reference))
+    is_partner = np.zeros(len(generated))
+    is_partner[subsample(np.arange(len(generated)), MAX_PARTNERS)] = 1
+    influence = [
+        2 * ((_kernel(z, x).sum(1) - own * _self(z)) / (len(x) - own) - _kernel(z, y).mean(1))
+        for z, own in zip(centred_blocks(generated), _split(is_partner, BLOCK_ROWS), strict=True)
+    ]
+    return np.concatenate(influence)
+
+
+def _split(values: np.ndarray, size: int) -> list[np.ndarray]:
+    return [values[i : i + size] for i in range(0, len(values), size)]
+
+
+def _self(x: np.ndarray) -> np.ndarray:
+    """The kernel of each row with itself, [n]."""
+    return np.asarray(((x * x).sum(1) / x.shape[1] + 1) ** 3)
 
 
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:

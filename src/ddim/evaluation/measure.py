@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +12,13 @@ from ddim.config.schema import Evaluate
 from ddim.evaluation.engines import ENGINES
 from ddim.evaluation.features import Extractor, extract, logits
 from ddim.evaluation.inception_score import inception_score
+from ddim.evaluation.intervals import Estimate
 from ddim.evaluation.precision_recall import MAX_IMAGES
 from ddim.evaluation.reference import Reference
 from ddim.records.cell import Measured, Subset
 from ddim.runtime.files import scratch
+
+Estimates = dict[tuple[str, int], Estimate]  # by measure ("fid", "kid") and number of images
 
 INTERVAL = "95 %, delta method over the generated images, reference held fixed"
 
@@ -54,8 +58,8 @@ class CellEvaluator:
         progress: Callable[[int], None] | None = None,
         *,
         counts: Sequence[int] = (),
-    ) -> Measured:
-        """Every number of uint8 images [n,C,H,W], which may be a memory map.
+    ) -> tuple[Measured, Estimates]:
+        """Every number of uint8 images [n,C,H,W], which may be a memory map; FID and KID by n too.
 
         progress: called with the number of images just extracted. counts: FID and KID are also
         those of the first of them, for each count below n.
@@ -68,39 +72,45 @@ class CellEvaluator:
             extract(self._extractor, images, self._batch_size, self._device, progress, out=features)
             return self.measure_features(features, counts=counts)
 
-    def measure_features(self, generated: np.ndarray, *, counts: Sequence[int] = ()) -> Measured:
-        """Every number of features float32 [n,D] of images; `counts` and errors as `measure`'s."""
-        fid, kid = self._engine.fid(generated), self._engine.kid(generated)
-        precision, recall = self._engine.precision_recall(generated)
+    def measure_features(
+        self, generated: np.ndarray, *, counts: Sequence[int] = ()
+    ) -> tuple[Measured, Estimates]:
+        """The same of features float32 [n,D] of images; `counts` and errors as `measure`'s."""
         n, m = len(generated), len(self._reference.features)
-        return Measured(
+        smaller = [count for count in counts if count < n]
+        estimates: Estimates = {}
+        for k in (*smaller, n):
+            estimates["fid", k] = self._engine.fid(generated[:k])
+            estimates["kid", k] = self._engine.kid(generated[:k])
+        (precision, *of_precision), (recall, *of_recall) = self._engine.precision_recall(generated)
+        measured = Measured(
+            **_fid_and_kid(estimates, n),
             n_generated=n,
             n_reference=m,
-            fid=fid.value,
-            fid_interval=fid.interval,
-            kid=kid.value,
-            kid_interval=kid.interval,
+            fid_infinite=self._engine.fid_infinite(generated),
             precision=precision,
+            precision_interval=(of_precision[0], of_precision[1]),
             recall=recall,
+            recall_interval=(of_recall[0], of_recall[1]),
             n_paired=(min(n, MAX_IMAGES), min(m, MAX_IMAGES)),
             inception_score=self._inception_score(generated),
             engine=self._engine_name,
             interval=INTERVAL,
-            subsets=tuple(self._subset(generated[:count]) for count in counts if count < n),
+            subsets=tuple(Subset(n=k, **_fid_and_kid(estimates, k)) for k in smaller),
         )
-
-    def _subset(self, generated: np.ndarray) -> Subset:
-        fid, kid = self._engine.fid(generated), self._engine.kid(generated)
-        return Subset(
-            n=len(generated),
-            fid=fid.value,
-            fid_interval=fid.interval,
-            kid=kid.value,
-            kid_interval=kid.interval,
-        )
+        return measured, estimates
 
     def _inception_score(self, generated: np.ndarray) -> float | None:
         if not self._extractor.has_inception_logits:
             return None
         head = partial(logits, self._extractor, device=self._device)
         return inception_score(generated, head, seed=self._seed)
+
+
+def _fid_and_kid(estimates: Estimates, n: int) -> dict[str, Any]:
+    """The fields of a record for FID and KID of the first n images."""
+    fields: dict[str, Any] = {}
+    for measure in ("fid", "kid"):
+        estimate = estimates[measure, n]
+        fields |= {measure: estimate.value, f"{measure}_interval": estimate.interval}
+    return fields

@@ -5,16 +5,28 @@ grow with n, and with the reference's radii computed once for all cells: at 50,0
 most of the work.
 """
 
+import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ddim.evaluation.feature_arrays import check_features, subsample
+from ddim.evaluation.intervals import Z, of_share
+
+Interval = tuple[float, float, float]  # value, low, high
 
 MAX_IMAGES = 50_000  # on either side: the paper's number, and every pair is looked at
 BLOCK_ROWS = 4096  # features on either side of a block of distances
+
+
+class PrecisionRecall(NamedTuple):
+    """Both shares with their 95 % intervals over the generated images, the reference held fixed."""
+
+    precision: Interval
+    recall: Interval
 
 
 def precision_recall(
@@ -24,8 +36,11 @@ def precision_recall(
     neighbours: int,
     reference_radii: np.ndarray | None = None,
     device: torch.device | str = "cpu",
-) -> tuple[float, float]:
+) -> PrecisionRecall:
     """Share of generated images on the reference's manifold, and of the reference's on theirs.
+
+    Precision is a share of independent images: Wilson's interval. Recall is no share of theirs; its
+    interval is the jackknife's, an image taken away taking with it what it alone covers.
 
     Args:
         generated: features [n,D]; may be a memory map, as may the reference.
@@ -37,9 +52,18 @@ def precision_recall(
     generated, reference = subsamples(generated, reference, neighbours=neighbours)
     if reference_radii is None:
         reference_radii = radii(reference, neighbours, device)
-    precision = coverage(generated, reference, reference_radii, device)
-    recall = coverage(reference, generated, radii(generated, neighbours, device), device)
-    return precision, recall
+    on_reference, _ = covered(generated, reference, reference_radii, device)
+    precision = of_share(int((on_reference > 0).sum()), len(generated))
+    count, by = covered(reference, generated, radii(generated, neighbours, device), device)
+    return PrecisionRecall(precision, _recall(count, by, len(generated)))
+
+
+def _recall(count: np.ndarray, by: np.ndarray, n: int) -> Interval:
+    """From `covered`'s answer [m] for the reference, of n generated images."""
+    recall = float((count > 0).mean())
+    lost = np.bincount(by[count == 1], minlength=n) / len(count)  # without each image
+    half = Z * math.sqrt((n - 1) / n * float(np.square(lost - lost.mean()).sum()))
+    return recall, max(recall - half, 0.0), min(recall + half, 1.0)
 
 
 def subsamples(
@@ -80,21 +104,30 @@ def radii(features: np.ndarray, neighbours: int, device: torch.device | str = "c
     return torch.cat(distances).cpu().numpy()
 
 
-def coverage(
+def covered(
     points: np.ndarray,
     centres: np.ndarray,
     radii: np.ndarray,
     device: torch.device | str = "cpu",
-) -> float:
-    """Share of points [n,D] within radii [m] of at least one of centres [m,D]."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each of points [n,D]: how many centres [m,D] are within their radii [m], and which is.
+
+    Returns int64 counts [n] and the index of one such centre [n], the only one where there is one.
+    """
     radius_blocks = torch.from_numpy(np.array(radii)).to(device).split(BLOCK_ROWS)
-    inside = 0
+    counts, centre = [], []
     for block in _blocks(points, device):
-        hit = torch.zeros(len(block), dtype=torch.bool, device=device)
+        count = torch.zeros(len(block), dtype=torch.int64, device=device)
+        by = torch.zeros_like(count)
+        first = 0
         for around, radius in zip(_blocks(centres, device), radius_blocks, strict=True):
-            hit |= (torch.cdist(block, around) <= radius).any(1)
-        inside += int(hit.sum())
-    return inside / len(points)
+            inside = torch.cdist(block, around) <= radius
+            by = torch.where(inside.any(1), inside.int().argmax(1) + first, by)
+            count += inside.sum(1)
+            first += len(around)
+        counts.append(count.cpu().numpy())
+        centre.append(by.cpu().numpy())
+    return np.concatenate(counts), np.concatenate(centre)
 
 
 def _blocks(features: np.ndarray, device: torch.device | str) -> Iterator[Tensor]:

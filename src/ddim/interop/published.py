@@ -24,11 +24,12 @@ def import_published(
     kind: str,
     cache: Path,
 ) -> UNet:
-    """The network of somebody else's weights, in eval mode.
+    """The network of published weights, in eval mode.
 
     source: path or http(s)/file URL of (a) a PyTorch checkpoint in the layout of the paper's public
-    code (its CIFAR-10, LSUN and CelebA weights), or (b) diffusers weights of a UNet2DModel, as the
-    folder or as the *.safetensors in it, config.json beside.
+    code (its CIFAR-10, LSUN and CelebA weights), (b) diffusers weights of a UNet2DModel, as the
+    folder or as the *.safetensors in it, config.json beside, or (c) a file of ddim's own, such as
+    those that lie in reports/.
     sha256: of that file (in a folder, of diffusion_pytorch_model.safetensors).
     arguments: UNet's, from the configuration: the file must be exactly that network.
     kind: "ema" or "raw": what the publisher says that the weights are; of a checkpoint that
@@ -42,6 +43,8 @@ def import_published(
         what = f"the SHA-256 of {source} (64 hexadecimal digits)"
         raise ValueError(f"train.import_sha256 must be {what}, got {sha256}")
     path = fetch(str(source), sha256=sha256, cache=cache)
+    if path.suffix == ".safetensors" and _is_ours(path):
+        return _load_ours(path, arguments, kind)
     if path.suffix == ".safetensors":
         diffusers_layout.check_config(path.with_name(diffusers_layout.CONFIG), arguments)
         names = diffusers_layout.tensor_names(arguments)
@@ -50,6 +53,21 @@ def import_published(
         names, tensors = {}, paper_checkpoint.read_checkpoint(path, kind=kind)
     unet = weights.from_tensors(arguments, tensors, path, names)
     _check_finite(unet, path, names)
+    return unet
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a *.safetensors file was written by ddim.weights."""
+    _, entries = weights.read(path)
+    return weights.KEY in entries
+
+
+def _load_ours(path: Path, arguments: Mapping[str, Any], kind: str) -> UNet:
+    unet, metadata = weights.load(path, expect=arguments)
+    if metadata["kind"] != kind:
+        got = f"{path} holds {metadata['kind']} weights, train.import_weights is {kind}"
+        raise ValueError(f"train.import_from: {got}")
+    _check_finite(unet, path, {})
     return unet
 
 

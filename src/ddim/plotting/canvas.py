@@ -5,6 +5,7 @@ colour-blindness. Figures live outside pyplot's global state.
 """
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from ddim.plotting.style import RC, stroke
 
@@ -19,6 +21,11 @@ _RC = RC | {"axes.grid": True, "axes.axisbelow": True}
 Points = Sequence[float] | np.ndarray
 MIN_SIDE = 40  # pixels that the side of one image takes in a grid, at least
 GUIDE = "#6b6b6b"  # colour of lines that no data are on
+CROSS = "\N{MULTIPLICATION SIGN}"  # before the caption of an image that is not as it should be
+# Of `strips`: one image takes 112 pixels at 160 an inch, a multiple of 8, 16 and 28; the rest in
+# sides of an image.
+CELL_INCHES, CELL_GAP, GROUP_GAP, CAPTION_HEIGHT = 0.7, 0.06, 0.22, 0.3
+FRAME = "#9a9a9a"  # colour of the line round an image
 
 
 class Canvas:
@@ -65,9 +72,9 @@ def band(axes: Axes, index: int, x: Points, low: Points, high: Points) -> None:
     axes.fill_between(x, low, high, color=stroke(index).light, alpha=0.18, linewidth=0)
 
 
-def level(axes: Axes, y: float) -> None:
-    """A dotted horizontal line."""
-    axes.axhline(y, color=GUIDE, linewidth=1, linestyle=":")
+def level(axes: Axes, y: float, label: str = "") -> None:
+    """A dotted horizontal line, in the legend under `label` if it has one."""
+    axes.axhline(y, color=GUIDE, linewidth=1.4, linestyle=":", label=label or "_")
 
 
 def span(axes: Axes, y: float, ends: Sequence[float], label: str) -> None:
@@ -81,6 +88,69 @@ def bars(axes: Axes, index: int, values: np.ndarray, bins: int, label: str) -> N
     """A histogram with unit area."""
     look = stroke(index)
     axes.hist(values, bins=bins, density=True, color=look.light, alpha=0.55, label=label)
+
+
+def dots(axes: Axes, index: int, x: Points, y: Points, label: str) -> None:
+    """Points of series `index` without a line, with its colour and marker."""
+    look = stroke(index)
+    axes.plot(
+        x,
+        y,
+        color=look.light,
+        marker=look.marker,
+        linestyle="",
+        label=label,
+        markersize=4,
+        alpha=0.8,
+    )
+
+
+def allowed(axes: Axes, half: float, label: str) -> None:
+    """Shade -half to half, where values may lie, with a line through 0 and at both ends."""
+    axes.axhspan(-half, half, color=GUIDE, alpha=0.12, linewidth=0, label=label)
+    axes.axhline(0, color=GUIDE, linewidth=0.8)
+    for end in (-half, half):
+        axes.axhline(end, color=GUIDE, linewidth=1.2, linestyle="--")
+
+
+def legend_beside(axes: Axes) -> None:
+    """A legend to the right of the axes, where no data are."""
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10.5)
+
+
+def legend_above(drawn: Canvas, columns: int) -> None:
+    """The first panel's legend for all of them, above, where no data are."""
+    handles, labels = drawn.axes[0].get_legend_handles_labels()
+    drawn._figure.legend(handles, labels, loc="outside upper center", ncols=columns, fontsize=11)
+
+
+def jumps(axes: Axes, visited: Sequence[int]) -> None:
+    """Circles for the steps `visited` (tau_S..0), arcs from each to the next, what lies between.
+
+    Between two circles stand three dots and the number of steps skipped, where there are any.
+    """
+    look, last = stroke(1), len(visited) - 1
+    for i, t in enumerate(visited):
+        axes.plot(i, 0, color=look.light, marker="o", markersize=30)
+        axes.text(i, 0, f"{t}", color="white", ha="center", va="center", size=11.5, weight="bold")
+        skipped = t - visited[i + 1] - 1 if i < last else 0
+        if skipped:
+            axes.plot(i + np.array([0.4, 0.5, 0.6]), [0, 0, 0], color=GUIDE, marker=".", ls="")
+            axes.text(i + 0.5, -0.3, f"{skipped}", color=GUIDE, ha="center", va="top", size=11)
+    for i, name in ((0, "x_T"), (last, "x_0")):
+        axes.text(i, -0.35, name, ha="center", va="top", size=12)
+    for i in range(last):
+        arrow = FancyArrowPatch(
+            (i, 0.33),
+            (i + 1, 0.33),
+            connectionstyle="arc3,rad=-0.5",
+            arrowstyle="-|>,head_length=7,head_width=3.5",
+            color=look.light,
+            linewidth=1.8,
+        )
+        axes.add_patch(arrow)
+    axes.set(xlim=(-0.45, last + 0.45), ylim=(-0.65, 0.9))
+    axes.set_axis_off()
 
 
 def ticks(axes: Axes, steps: Sequence[float]) -> None:
@@ -113,6 +183,7 @@ def picture(
         where = (left / size[0], 0.1 / size[1], width * inches / size[0], height * inches / size[1])
         axes = figure.add_axes(where)
         axes.imshow(composed, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        _frames(axes, len(images), min(columns, len(images)), cell, pad)
         centres = [i * (cell + pad) + cell / 2 for i in range(max(len(images), columns))]
         axes.set_yticks(centres[: len(row_labels)], list(row_labels))
         axes.set_xticks(centres[: len(column_labels)], list(column_labels))
@@ -122,3 +193,93 @@ def picture(
         canvas = Canvas(figure, [axes])
         canvas.finish()
     return canvas.png
+
+
+def strips(
+    rows: np.ndarray,
+    *,
+    row_labels: Sequence[str],
+    column_labels: Sequence[str] = (),
+    captions: Sequence[Sequence[str]] = (),
+    group: int = 0,
+) -> bytes:
+    """Rows of large framed images, uint8 [rows,columns,C,H,W], for reading from afar: PNG.
+
+    captions: a text under every image, row by row; one that starts with CROSS is bold.
+    group: after every so many rows comes a wider gap; 0: nowhere.
+    """
+    under = CAPTION_HEIGHT if captions else 0.0
+    gaps = [GROUP_GAP if group and i and i % group == 0 else 0.0 for i in range(len(rows))]
+    tops = [i * (1 + CELL_GAP + under) + float(np.sum(gaps[: i + 1])) for i in range(len(rows))]
+    width, height = rows.shape[1] * (1 + CELL_GAP), tops[-1] + 1 + under
+    with matplotlib.rc_context({**_RC, "axes.grid": False, "font.size": 12}):
+        figure = Figure(facecolor="white")
+        left, top = _label_inches(row_labels, 0.093), 0.2 + 0.2 * _lines(column_labels)
+        size = (left + width * CELL_INCHES + 0.1, top + height * CELL_INCHES + 0.1)
+        figure.set_size_inches(*size)
+        share = (width * CELL_INCHES / size[0], height * CELL_INCHES / size[1])
+        axes = figure.add_axes((left / size[0], 0.1 / size[1], *share), frame_on=False)
+        for i, (row, y) in enumerate(zip(rows, tops, strict=True)):
+            for x, image in enumerate(row):
+                text = captions[i][x] if captions else ""
+                _framed(axes, image, (x * (1 + CELL_GAP), y), text)
+        axes.set(xlim=(-0.02, width), ylim=(height, -0.02))
+        axes.set_yticks([y + 0.5 for y in tops][: len(row_labels)], list(row_labels))
+        centres = [x * (1 + CELL_GAP) + 0.5 for x in range(len(column_labels))]
+        axes.set_xticks(centres, list(column_labels))
+        axes.tick_params(length=0, labeltop=True, labelbottom=False, pad=4)
+        canvas = Canvas(figure, [axes])
+        canvas.finish()
+    return canvas.png
+
+
+def _label_inches(labels: Sequence[str], letter: float) -> float:
+    """Width for the longest line of `labels`, in which mathtext's signs take no room."""
+    lines = [line for label in labels for line in label.split("\n")]
+    longest = max((len(re.sub(r"\\hat|[${}_]", "", line)) for line in lines), default=0)
+    return 0.25 + letter * longest
+
+
+def _lines(labels: Sequence[str]) -> int:
+    return max((label.count("\n") + 1 for label in labels), default=0)
+
+
+def _framed(axes: Axes, image: np.ndarray, corner: tuple[float, float], text: str) -> None:
+    """One image [C,H,W] in the unit square right of and below `corner`, its caption below."""
+    x, y = corner
+    pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+    where = (x, x + 1, y + 1, y)
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=where)
+    crossed = text.startswith(CROSS)
+    frame = Rectangle((x, y), 1, 1, fill=False, edgecolor=GUIDE, linewidth=0.8)
+    axes.add_patch(frame)
+    weight = "bold" if crossed else "normal"
+    axes.text(x + 0.5, y + 1.04, text, ha="center", va="top", size=12, weight=weight)
+
+
+def _frames(axes: Axes, n: int, columns: int, cell: int, pad: int) -> None:
+    """A thin line round each of n images, `cell` pixels wide and `pad` apart."""
+    for i in range(n):
+        corner = (i % columns * (cell + pad) - 0.5, i // columns * (cell + pad) - 0.5)
+        axes.add_patch(
+            Rectangle(corner, cell, cell, fill=False, edgecolor=FRAME, linewidth=0.7, clip_on=False)
+        )
+
+
+def heatmap(axes: Axes, values: np.ndarray, top: float, title: str) -> None:
+    """Values [H,W] between 0 (white) and `top` (black), as pixels, with their scale beside them."""
+    axes.grid(visible=False)
+    shown = axes.imshow(values, cmap="Greys", vmin=0, vmax=top, interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    axes.set_title(title, size=11)
+    axes.spines[:].set_visible(True)
+    bar = axes.get_figure(root=True).colorbar(shown, ax=axes, fraction=0.046, pad=0.03)  # type: ignore[union-attr]
+    bar.set_label("standard deviation")
+
+
+def shared_legend(panels: Sequence[Axes]) -> None:
+    """One legend above all panels, of the first one's curves: they must be the others' too."""
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure = panels[0].get_figure(root=True)
+    assert figure is not None
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=11)

@@ -10,10 +10,14 @@ from PIL.PngImagePlugin import PngInfo
 from ddim.runtime.files import replacing
 
 BACKGROUND = 255  # of grids: white
-NUM_SHOWN = 64  # images of a cell's picture
+FRAME = 154  # of the line round a framed image: grey, apart from black and white
+NUM_SHOWN, COLUMNS = 20, 4  # of a cell's picture: ten of them side by side fit a slide
+CELL_SIDE, PAIR_SIDE = 64, 96  # pixels that the side of an image takes in a picture, at least
 
 
-def grid(images: np.ndarray, columns: int, pad: int = 2, scale: int = 1) -> Image.Image:
+def grid(
+    images: np.ndarray, columns: int, pad: int = 2, scale: int = 1, *, framed: bool = False
+) -> Image.Image:
     """Images side by side, row by row, on white.
 
     Args:
@@ -21,6 +25,7 @@ def grid(images: np.ndarray, columns: int, pad: int = 2, scale: int = 1) -> Imag
         columns: images in a row; the last row may be shorter.
         pad: pixels between neighbours (none around the outside).
         scale: whole number by which each image is enlarged, pixels staying square.
+        framed: a grey line of one pixel round every image.
     Returns a picture of mode "L" or "RGB". Raises ValueError for anything else.
     """
     images = np.asarray(images)
@@ -31,6 +36,8 @@ def grid(images: np.ndarray, columns: int, pad: int = 2, scale: int = 1) -> Imag
         got = f"{len(images)} images, columns={columns}, scale={scale}, pad={pad}"
         raise ValueError(f"grid needs an image, columns >= 1, scale >= 1 and pad >= 0, got {got}")
     images = images.repeat(scale, axis=2).repeat(scale, axis=3)
+    if framed:
+        images = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=FRAME)
     n, channels, height, width = images.shape
     columns = min(columns, n)
     rows = -(-n // columns)
@@ -42,21 +49,22 @@ def grid(images: np.ndarray, columns: int, pad: int = 2, scale: int = 1) -> Imag
     return Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
 
 
-def enlargement(images: np.ndarray) -> int:
-    """The whole number by which pictures enlarge images [N,C,H,W]: small ones are hard to see."""
-    return max(1, 32 // images.shape[-1])
+def enlargement(images: np.ndarray, side: int) -> int:
+    """The whole number by which images [N,C,H,W] are enlarged to about `side` pixels."""
+    return max(1, side // images.shape[-1])
 
 
 def cell_picture(images: np.ndarray) -> Image.Image:
-    """The first NUM_SHOWN images of a cell, uint8 [N,C,H,W], in rows of 8; may be a memory map."""
-    return grid(np.array(images[:NUM_SHOWN]), columns=8, scale=enlargement(images))
+    """The first NUM_SHOWN images of a cell, uint8 [N,C,H,W], in rows; may be a memory map."""
+    shown = np.array(images[:NUM_SHOWN])
+    return grid(shown, COLUMNS, pad=4, scale=enlargement(shown, CELL_SIDE), framed=True)
 
 
 def pairs_picture(above: np.ndarray, below: np.ndarray) -> Image.Image:
     """Two rows of as many images, uint8 [N,C,H,W]."""
     assert above.shape == below.shape, (above.shape, below.shape)
     rows = np.concatenate([above, below])
-    return grid(rows, columns=len(above), scale=enlargement(rows))
+    return grid(rows, len(above), pad=4, scale=enlargement(rows, PAIR_SIDE), framed=True)
 
 
 def save_png(path: Path, image: Image.Image, text: Mapping[str, str] | None = None) -> None:

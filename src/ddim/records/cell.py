@@ -102,21 +102,25 @@ class Measured(Part, frozen=True):
     n_reference: Count
     fid: NotNegative
     fid_interval: Interval
+    fid_infinite: float | None  # extrapolated to n = infinity; None where n is too small for it
     kid: float
     kid_interval: Interval
     precision: Share
+    precision_interval: Interval
     recall: Share
+    recall_interval: Interval
     n_paired: tuple[int, int]  # images, generated and reference, behind precision and recall
     inception_score: NotNegative | None  # None where the features are not Inception's
     engine: str  # who computed them, evaluate.engine
     interval: str  # what the intervals are
-    subsets: tuple[Subset, ...] = ()  # of every smaller number of images in the grid
+    subsets: tuple[Subset, ...] = ()  # of every smaller number of images that is compared
 
 
 class Cell(Record, frozen=True):
     """One cell of Table 1: `reports/<name>/cells/<cell>.json`."""
 
     KIND: ClassVar[str] = "cell"
+    VERSION: ClassVar[int] = 2
 
     sampled: Sampled
     measured: Measured

@@ -1,6 +1,10 @@
 """Whether a cell, or a column of Table 2, was measured already: a record of this fingerprint."""
 
+import json
 from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
 
 from ddim.config import paths
 from ddim.config.schema import Config
@@ -10,9 +14,22 @@ from ddim.records.reconstruction import Reconstruction
 
 
 def is_measured(cfg: Config, fingerprint: str) -> bool:
-    """Whether the configured cell's numbers are there, of this fingerprint."""
+    """Whether the configured cell's record is there, of this fingerprint."""
     made_by = commands.evaluate(CellKey.of(cfg))
     return _recorded(Cell, paths.cell_record(cfg), made_by) == fingerprint
+
+
+def has_influences(cfg: Config, fingerprint: str) -> bool:
+    """Whether what each image contributes to those numbers is there, of this fingerprint."""
+    path = paths.influences(cfg)
+    if not path.is_file():
+        return False
+    try:
+        with np.load(path) as arrays:
+            return bool(json.loads(str(arrays["about"]))["fingerprint"] == fingerprint)
+    except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
+        print(f"{path} is broken ({error})", flush=True)
+        return False
 
 
 def is_reconstructed(cfg: Config, fingerprint: str) -> bool:

@@ -49,20 +49,25 @@ def sampling(cfg: Config, sampled: Mapping[str, Any]) -> str:
     return fingerprint({**sampled, "diffusion": vars(cfg.diffusion)}, "ddim.sampling")
 
 
-def measurement(cfg: Config, sampled: Sampled) -> str:
-    """Of the numbers of a cell's images."""
-    folder = paths.reference(cfg)
-    space = features.read(paths.features(cfg))
+def measurement(cfg: Config, sampled: Sampled, against: str) -> str:
+    """Of the numbers of a cell's images; against: `reference`, which all cells share."""
+    held_out = prepared.read(paths.data(cfg)).test_n
     parts = {
         "samples": sampled.sha256,
-        "reference": {path.name: files.sha256(path) for path in sorted(folder.glob("*.np[yz]"))},
-        "features": space.sha256,
+        "reference": against,
         "evaluate": vars(cfg.evaluate),
         "batch_size": cfg.features.batch_size,
-        "subsets": [n for n in cfg.sample.counts if n < sampled.n],
+        "subsets": [n for n in cfg.sample.counts_compared(held_out) if n < sampled.n],
         "seed": cfg.seed,
     }
     return fingerprint(parts, "ddim.evaluation")
+
+
+def reference(cfg: Config) -> str:
+    """Of what cells are measured against: the reference's files and the network of the features."""
+    folder = paths.reference(cfg)
+    parts = {path.name: files.sha256(path) for path in sorted(folder.glob("*.np[yz]"))}
+    return fingerprint(parts | {"features": features.read(paths.features(cfg)).sha256})
 
 
 def reconstruction(cfg: Config, trajectory: Trajectory, weights: Weights) -> str:

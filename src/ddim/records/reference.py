@@ -2,29 +2,33 @@
 
 from typing import ClassVar
 
-from ddim.records.base import Count, Part, Record
-from ddim.records.cell import Measured
+from ddim.records.base import Count, NotNegative, Part, Record, Share
+from ddim.records.cell import Interval
 from ddim.records.features import FeatureSpace
 from ddim.records.prepared import PreparedData
 
 
 class Floor(Part, frozen=True):
-    """What held-out real images score at some number of images."""
+    """What n held-out real images score: the mean over disjoint blocks of them.
 
-    n_asked: Count  # the cells' number of images
-    what: str
-    measured: Measured
+    Of recall there is none: held-out images are no bound of it.
+    """
 
-    @property
-    def n(self) -> int:
-        """The number that there were: fewer than asked where the split has no more."""
-        return self.measured.n_generated
+    n: Count  # images of a block
+    blocks: Count
+    fid: NotNegative
+    fid_interval: Interval
+    kid: float
+    kid_interval: Interval
+    precision: Share
+    precision_interval: Interval
 
 
 class Reference(Record, frozen=True):
     """What the stage `reference` wrote: `reports/<name>/reference.json`."""
 
     KIND: ClassVar[str] = "reference"
+    VERSION: ClassVar[int] = 2
 
     data: PreparedData
     features: FeatureSpace
@@ -33,7 +37,6 @@ class Reference(Record, frozen=True):
     sha256: str  # of that split's images
     floors: tuple[Floor, ...]  # by falling number of images
 
-    def floor(self, n: int) -> Floor:
-        """The floor of cells with n images."""
-        (match,) = [floor for floor in self.floors if floor.n_asked == n]
-        return match
+    def floor(self, n: int) -> Floor | None:
+        """The floor at n images; None where there are fewer held-out ones."""
+        return next((floor for floor in self.floors if floor.n == n), None)

@@ -15,6 +15,7 @@ from ddim.records import commands
 from ddim.records import section as sections_
 from ddim.records.base import refuse
 from ddim.records.cell import Cell, CellKey
+from ddim.records.covariances import Covariances
 from ddim.records.experiment import Experiment
 from ddim.records.reconstruction import Reconstruction
 from ddim.records.reference import Floor, Reference
@@ -36,6 +37,7 @@ class Results:
     reference: Reference
     training: Training
     cells: dict[CellKey, Cell]
+    covariances: Covariances  # of the cells' errors
     reconstructions: dict[int, Reconstruction]  # by S
     sections: tuple[Section, ...]  # in the report's order
 
@@ -55,9 +57,14 @@ class Results:
         return list(self.cfg.sweep.seeds)
 
     @property
-    def floor(self) -> Floor:
+    def counts(self) -> list[int]:
+        """Every number of images that a cell has, rising; of more than one, FIDs do not compare."""
+        return sorted({cell.measured.n_generated for cell in self.cells.values()})
+
+    @property
+    def floor(self) -> Floor | None:
         """The floor at the number of images at which all cells are compared, the smallest."""
-        return self.reference.floor(min(map(self.cfg.sample.count, self.cfg.sweep.steps)))
+        return self.reference.floor(self.counts[0])
 
     def repeats(self, steps: int, eta: str) -> list[Cell]:
         """The cell of S and eta, once for every seed."""
@@ -109,6 +116,7 @@ def load(folder: Path) -> Results:
         reference=Reference.read(folder / "reference.json", commands.REFERENCE),
         training=Training.read(folder / "train.json", commands.TRAIN),
         cells=read_cells(folder, cfg),
+        covariances=read_covariances(folder, cfg),
         reconstructions={S: _reconstruction(folder, S) for S in cfg.reconstruct.steps},
         sections=read_sections(folder, cfg.analysis.sections),
     )
@@ -128,6 +136,16 @@ def _experiment(path: Path) -> tuple[Experiment, Config]:
 def read_cells(folder: Path, cfg: Config) -> dict[CellKey, Cell]:
     """The grid's cells in `folder` (`reports/<name>`); errors as `load`'s."""
     return {key: _cell(folder, key) for key in grid(cfg)}
+
+
+def read_covariances(folder: Path, cfg: Config) -> Covariances:
+    """The covariances of the grid's cells in `folder`; ValueError if they are of other cells."""
+    path, made_by = folder / "covariances.json", commands.stage("evaluate")
+    covariances = Covariances.read(path, made_by)
+    cells = {key.name: cell.fingerprint for key, cell in read_cells(folder, cfg).items()}
+    if covariances.cells != cells:
+        refuse(path, "is of other measurements than those in cells/", made_by)
+    return covariances
 
 
 def read_sections(folder: Path, names: Sequence[str]) -> tuple[Section, ...]:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from ddim.records.base import Count, Part, Record
+from ddim.records.verdict import Verdict
 
 FILE = "section.json"
 Value = int | float | str  # of a table's field
@@ -35,15 +36,18 @@ class Section(Record, frozen=True, omit_defaults=True):  # `dvc plots` warns of 
     """What one section of the stage `analysis` wrote: `reports/<name>/analysis/<section>/`."""
 
     KIND: ClassVar[str] = "section"
+    VERSION: ClassVar[int] = 2
 
     name: str
     order: Count  # its place in the report
     title: str
     claim: str  # what the lecture or the paper says, one sentence
+    source: str  # whose claim it is, and where: "lecture, limitation 1 (01:18); paper, Fig. 4"
     finding: str  # one sentence, with our number
     text: str = ""  # Markdown: how it was measured, and what it means
     numbers: dict[str, float] = msgspec.field(default_factory=dict)
-    figures: tuple[Figure, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()  # none where it could not be measured
+    figures: tuple[Figure, ...] = ()  # README.md shows the first, index.html all of them
     tables: tuple[Table, ...] = ()
 
     def save(self, folder: Path, files: Mapping[str, bytes]) -> None:

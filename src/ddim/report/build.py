@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ddim.records.results import Results
 from ddim.report import content, tables, timings
-from ddim.report.document import Document, Montage, Plot, Table
+from ddim.report.document import Document, HeatMap, Montage, Panel, Plot, Table
 from ddim.report.render import figures, latex, markdown, page
 from ddim.runtime.files import write_json, write_text
 
@@ -39,8 +39,14 @@ def write_files(document: Document) -> set[Path]:
     for block in document.blocks():
         if isinstance(block, Plot):
             written |= set(figures.plot_files(block, document.folder))
+        elif isinstance(block, HeatMap):
+            written |= set(figures.heat_map_files(block, document.folder))
         elif isinstance(block, Montage):
             written |= set(figures.montage_file(block, document.folder))
+        elif isinstance(block, Panel):
+            path = document.folder / "tables" / "verdicts.csv"
+            write_text(path, tables.verdicts_csv(block.verdicts))
+            written.add(path)
         elif isinstance(block, Table):
             written |= _table(block, document.folder)
     return written

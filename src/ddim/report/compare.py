@@ -4,8 +4,8 @@
 
 Each of A, B, ... is a folder `reports/<name>`, or `revision:reports/<name>` to read it out of git.
 The first is what the others are compared with. Writes README.md, index.html, tables/ and figures/.
-Where two reports do not share data, features and reference, or two cells not n, a difference of
-their FIDs means nothing: none is printed, and the reason is.
+Where two reports do not share data, features and reference, a difference of their FIDs means
+nothing: none is printed, and the reason is. Cells are compared at equal n, or not at all.
 """
 
 import io
@@ -17,9 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddim.evaluation.aggregate import FID, Column, overlap, table
+from ddim.evaluation import intervals
+from ddim.evaluation.aggregate import FID, CellEstimate, Column, table
+from ddim.evaluation.hypotheses import Comparison, decide, unpaired
 from ddim.records import results as records
-from ddim.records.cell import Interval
 from ddim.records.reference import Reference
 from ddim.report import build, numbers
 from ddim.report.document import Block, Document, Paragraph, Part, Plot, Row, Series, Table, Value
@@ -30,16 +31,12 @@ from ddim.runtime.files import write_text
 ERROR = "error"  # the one row of reconstruction errors
 
 
-@dataclass(frozen=True)
-class Point:
-    """One number with its interval."""
-
-    value: float
-    interval: Interval
-    n: int | None = None  # generated images behind an FID, whose bias depends on it
-
-
-Numbers = dict[Column, Point]  # by (S, eta)
+Numbers = Mapping[Column, CellEstimate]  # by (S, eta)
+Pair = tuple[CellEstimate, CellEstimate]  # of the first report and of another, at equal n
+NOTE = (
+    "Small: 95 % interval of the difference, the errors of two reports being independent. Bold: "
+    "apart from 0, by z tests at 5 % for the whole table together (Holm)."
+)
 
 
 @dataclass(frozen=True)
@@ -96,17 +93,11 @@ def read(report: str) -> Run:
     """
     with _folder(report) as folder:
         results = records.load(folder)
-    estimates = table(results.cells, results.cfg, FID)
-    fids = {}
-    for column, estimate in estimates.items():
-        assert estimate.interval is not None
-        n = results.first_seed(*column).measured.n_generated
-        fids[column] = Point(estimate.mean, estimate.interval, n)
     errors = {
-        (steps, ERROR): Point(column.mse, column.interval)
+        (steps, ERROR): CellEstimate(column.mse, column.interval, None)
         for steps, column in results.reconstructions.items()
     }
-    return Run(report, results.reference, fids, errors)
+    return Run(report, results.reference, table(results.cells, results.cfg, FID), errors)
 
 
 @contextmanager
@@ -155,7 +146,7 @@ def _fid_mismatches(first: Run, other: Run) -> list[str]:
     return mismatches
 
 
-_FID = Quantity("FID", "fid", lambda run: run.fid, _fid_mismatches, numbers.fid)
+_FID = Quantity("FID", "fid", lambda run: run.fid, _fid_mismatches, numbers.significant)
 _ERROR = Quantity(
     "Reconstruction error", "error", lambda run: run.error, _data_mismatches, numbers.small
 )
@@ -177,53 +168,59 @@ def _blocks(runs: Sequence[Run], quantity: Quantity) -> list[Block]:
     """Differences of every run to the first, then the curves of those that are comparable."""
     blocks: list[Block] = []
     first = runs[0]
-    curves = {first.label: quantity.of(first)}
+    comparable = [first]
     for index, other in enumerate(runs[1:], 2):
-        comparable, notes = _comparable(first, other, quantity)
-        blocks += notes
-        if comparable is None:
+        title = f"{quantity.title} of {other.label} is not comparable with that of {first.label}"
+        if mismatches := quantity.mismatches(first, other):
+            blocks.append(Paragraph(f"**{title}**: {'; '.join(mismatches)}."))
             continue
-        if comparable:
-            curves[other.label] = comparable
-        title = f"{quantity.title} of {other.label} minus that of {first.label}"
-        name = f"{quantity.name}_{index}"
-        blocks.append(_differences(curves[first.label], comparable, quantity, (name, title)))
-    return blocks + (_overlays(curves, quantity) if len(curves) > 1 else [])
+        comparable.append(other)
+        pairs, differing = _pairs(quantity.of(first), quantity.of(other))
+        if differing:
+            blocks.append(Paragraph(f"**{title} where no n is common**: {differing}."))
+        name = f"{quantity.title} of {other.label} minus that of {first.label}"
+        blocks.append(_differences(pairs, quantity, (f"{quantity.name}_{index}", name)))
+    return blocks + (_overlays(comparable, quantity) if len(comparable) > 1 else [])
 
 
-def _comparable(first: Run, other: Run, quantity: Quantity) -> tuple[Numbers | None, list[Block]]:
-    """The numbers of `other` that are comparable, None if no number is; and why others are not."""
-    title = f"{quantity.title} of {other.label} is not comparable with that of {first.label}"
-    if mismatches := quantity.mismatches(first, other):
-        return None, [Paragraph(f"**{title}**: {'; '.join(mismatches)}.")]
-    a, b = quantity.of(first), quantity.of(other)
-    differing = [column for column in b if column in a and a[column].n != b[column].n]
-    if not differing:
-        return b, []
-    note = Paragraph(f"**{title} where n differs**: {_other_n(a, b, differing)}.")
-    return {column: point for column, point in b.items() if column not in differing}, [note]
+def _pairs(a: Numbers, b: Numbers) -> tuple[dict[Column, Pair], str]:
+    """What both have at equal n; and the cells that have no n in common, in words."""
+    pairs: dict[Column, Pair] = {}
+    others: dict[str, list[str]] = {}
+    for column in a:
+        if column not in b:
+            continue
+        if n := common_n([a[column], b[column]]):
+            pairs[column] = (a[column].at(n), b[column].at(n))
+        elif a[column].n == b[column].n:  # 0: not a number that depends on n
+            pairs[column] = (a[column], b[column])
+        else:
+            ns = f"{a[column].n:,} and {b[column].n:,} images"
+            others.setdefault(ns, []).append(f"(S = {column[0]}, {_row_label(column[1])})")
+    return pairs, "; ".join(f"{ns} at {numbers.listed(names)}" for ns, names in others.items())
 
 
-def _other_n(a: Numbers, b: Numbers, columns: Sequence[Column]) -> str:
-    """The cells with other numbers of images, by those numbers."""
-    cells: dict[str, list[str]] = {}
-    for s, eta in columns:
-        ns = f"{a[s, eta].n:,} and {b[s, eta].n:,} images"
-        cells.setdefault(ns, []).append(f"(S = {s}, {_row_label(eta)})")
-    return "; ".join(f"{ns} at {numbers.listed(names)}" for ns, names in cells.items())
+def common_n(estimates: Sequence[CellEstimate]) -> int:
+    """The largest number of images that all are measured of; 0 if there is none."""
+    return max(set.intersection(*({each.n, *each.subsets} for each in estimates)), default=0)
 
 
-def _differences(a: Numbers, b: Numbers, quantity: Quantity, names: tuple[str, str]) -> Block:
+def _differences(pairs: Mapping[Column, Pair], quantity: Quantity, names: tuple[str, str]) -> Block:
     """The table of differences over the cells that both have; `names`: of its files, its title."""
     name, title = names
-    shared = [column for column in a if column in b]
-    if not shared:
+    if not pairs:
         return Paragraph(f"{title}: they share no comparable cell.")
-    steps = sorted({s for s, _ in shared})
+    compared = {column: _comparison(*pair) for column, pair in pairs.items()}
+    decided = dict(zip(compared, decide(list(compared.values())).decided, strict=True))
+    steps = sorted({s for s, _ in pairs})
     rows = []
-    for eta in dict.fromkeys(eta for _, eta in shared):
-        pairs = [(a.get((s, eta)), b.get((s, eta))) for s in steps]
-        values = tuple(_difference(*pair, quantity.text) for pair in pairs)
+    for eta in dict.fromkeys(eta for _, eta in pairs):
+        values = tuple(
+            _difference(compared[s, eta], pairs[s, eta], quantity.text, bold=decided[s, eta])
+            if (s, eta) in pairs
+            else Value("–")
+            for s in steps
+        )
         rows.append(Row(_row_label(eta), values, eta))
     return Table(
         name=name,
@@ -231,28 +228,46 @@ def _differences(a: Numbers, b: Numbers, quantity: Quantity, names: tuple[str, s
         corner="",
         columns=tuple(f"S = {s}" for s in steps),
         rows=tuple(rows),
-        notes=("Small: both numbers. ≈: may be chance, the intervals overlap.",),
+        notes=(NOTE,),
+        bold_means="apart from 0",
     )
+
+
+def _comparison(first: CellEstimate, other: CellEstimate) -> Comparison:
+    """other - first, with independent errors."""
+    return unpaired("other - first", _with_error(other), _with_error(first))
+
+
+def _with_error(value: CellEstimate) -> tuple[float, float]:
+    assert value.interval is not None
+    return value.mean, intervals.standard_error(value.mean, value.interval[1])
 
 
 def _row_label(eta: str) -> str:
     return eta if eta == ERROR else numbers.eta_label(eta)
 
 
-def _difference(a: Point | None, b: Point | None, text: Callable[[float], str]) -> Value:
-    if a is None or b is None:
-        return Value("–")
-    difference = b.value - a.value
+def _difference(
+    difference: Comparison, pair: Pair, text: Callable[[float], str], *, bold: bool
+) -> Value:
+    """'+13.0' with its interval, and both numbers when hovered over."""
+    size, half = difference.difference, intervals.Z * difference.standard_error
+    low, high = size - half, size + half
+    first, other = pair
+    places = numbers.decimals(size, difference.standard_error) if half else 2
+    n = (f"n = {numbers.count(first.n)}",) if first.n else ()
     return Value(
-        text=numbers.signed(difference, text(abs(difference))),
-        number=difference,
-        small=f"{text(a.value)} → {text(b.value)}",
-        chance=overlap(a.interval, b.interval),
+        text=numbers.signed(size, numbers.fixed(abs(size), places)),
+        number=size,
+        small=f"{numbers.fixed(low, places)} to {numbers.fixed(high, places)}",
+        bold=bold,
+        tip=(f"{text(first.mean)} → {text(other.mean)}", *n),
     )
 
 
-def _overlays(curves: Mapping[str, Numbers], quantity: Quantity) -> list[Block]:
-    """A plot for every row, the runs over one another."""
+def _overlays(runs: Sequence[Run], quantity: Quantity) -> list[Block]:
+    """A plot for every row, the runs over one another, every S at one n."""
+    curves = _at_common_n({run.label: quantity.of(run) for run in runs})
     plots: list[Block] = []
     for eta in dict.fromkeys(eta for values in curves.values() for _, eta in values):
         name, title = quantity.name, quantity.title
@@ -262,30 +277,45 @@ def _overlays(curves: Mapping[str, Numbers], quantity: Quantity) -> list[Block]:
             label: {s: values[s, e] for s, e in sorted(values) if e == eta}
             for label, values in curves.items()
         }
-        rows = {label: row for label, row in rows.items() if row}
-        plots.append(_overlay(rows, name, title, quantity.title))
+        plots.append(_overlay({k: row for k, row in rows.items() if row}, name, title, quantity))
     return plots
 
 
-def _overlay(rows: Mapping[str, Mapping[int, Point]], name: str, title: str, y_label: str) -> Plot:
-    """One row of every run as a curve: {label: {S: point}}."""
+def _at_common_n(curves: Mapping[str, Numbers]) -> dict[str, dict[Column, CellEstimate]]:
+    """Every cell at the n that all runs with it have; a cell without such an n is left out."""
+    kept: dict[str, dict[Column, CellEstimate]] = {label: {} for label in curves}
+    for column in dict.fromkeys(column for values in curves.values() for column in values):
+        having = {label: values[column] for label, values in curves.items() if column in values}
+        n = common_n(list(having.values()))
+        if n or len({value.n for value in having.values()}) == 1:
+            for label, value in having.items():
+                kept[label][column] = value.at(n) if n else value
+    return kept
+
+
+def _overlay(
+    rows: Mapping[str, Mapping[int, CellEstimate]], name: str, title: str, quantity: Quantity
+) -> Plot:
+    """One row of every run as a curve: {label: {S: estimate}}."""
     series = []
     data: list[tuple[object, ...]] = []
     for index, (label, row) in enumerate(rows.items()):
-        points = [(point.value, *point.interval) for point in row.values()]
+        points = [(value.mean, *value.interval) for value in row.values() if value.interval]
         y, low, high = zip(*points, strict=True)
-        series.append(Series(f"run{index}", label, tuple(map(float, row)), y, low, high))
+        x = tuple(map(float, row))
+        series.append(Series(f"run{index}", label, x, y, low, high, look=index))
         data += [(label, s, *point) for s, point in zip(row, points, strict=True)]
     return Plot(
         name=name,
         title=title,
-        x_label="steps S",
-        y_label=y_label,
+        x_label="number of steps S",
+        y_label=quantity.title,
         series=tuple(series),
-        alt=f"{y_label}, {title}, against steps: {numbers.listed(list(rows))}.",
+        alt=f"{quantity.title}, {title}, against steps: {numbers.listed(list(rows))}.",
         columns=("run", "S", "value", "low", "high"),
         data=tuple(data),
         x_ticks=tuple(sorted({x for curve in series for x in curve.x})),
+        dodge=0.02,
     )
 
 

@@ -2,20 +2,11 @@
 
 from dataclasses import replace
 
-from ddim.evaluation.aggregate import (
-    FID,
-    KID,
-    PRECISION,
-    RECALL,
-    SCORE,
-    Measure,
-    Pair,
-    adjacent_pairs,
-    table,
-)
+from ddim.evaluation.aggregate import FID, KID, PRECISION, RECALL, SCORE
 from ddim.records.results import Results
 from ddim.report import (
     findings,
+    glossary,
     numbers,
     paper,
     plots,
@@ -24,22 +15,28 @@ from ddim.report import (
     sections,
     tables,
     timings,
+    verdicts,
 )
-from ddim.report.document import Block, Browser, Bullets, Document, Montage, Paragraph, Part
+from ddim.report.document import Block, Browser, Bullets, Document, Montage, Panel, Paragraph, Part
 from ddim.report.metrics_json import metrics
-from ddim.report.render import markdown
 
-TIMINGS = "Wall times, devices and dates are no results: [timings](timings/README.md)."
+LINKS = (
+    "Everything else is in [index.html](index.html): KID, precision, recall, protocol, every "
+    "figure, configuration, commands. Numbers: [cells](tables/cells.csv), "
+    "[verdicts](tables/verdicts.csv), [metrics.json](metrics.json). Wall times, devices and dates "
+    "are no results: [timings](timings/README.md)."
+)
 
 
 def document(results: Results) -> Document:
-    """The results of one experiment: what README.md shows."""
+    """The results of one experiment: README.md shows its blocks, index.html `more` as well."""
     parts = [
         _quality(results),
         _reconstruction(results),
-        _samples(results),
         sections.part(results),
+        _samples(results),
         _training(results),
+        glossary.part(),
         reproduction.part(results),
     ]
     return Document(
@@ -50,8 +47,8 @@ def document(results: Results) -> Document:
         ),
         folder=results.folder,
         lead=_lead(results),
-        parts=[part for part in parts if part.blocks or part.parts],
-        see_also=f"{markdown.PAGE} {TIMINGS}",
+        parts=[part for part in parts if part.blocks or part.more or part.parts],
+        see_also=LINKS,
         metrics=metrics(results),
     )
 
@@ -70,11 +67,14 @@ def _counts(results: Results) -> str:
 def _lead(results: Results) -> list[Block]:
     description = results.reference.data.description.rstrip(".")
     names = f"**Experiment** {results.cfg.name}. **Data** {protocol.data(results)}"
-    return [
-        Paragraph(f"{names}: {description}. {tables.comparison(results)}"),
-        _montage(results),
-        Bullets(tuple(findings.sentences(results))),
-    ]
+    blocks: list[Block] = [Paragraph(f"{names}: {description}. {tables.comparison(results)}")]
+    panel = verdicts.panel(results)
+    if panel:
+        blocks += [Paragraph(f"**{verdicts.summary(panel)}**"), Panel(panel, verdicts.RULE)]
+    blocks.append(_montage(results))
+    if sentences := findings.sentences(results):
+        blocks.append(Bullets(tuple(sentences)))
+    return blocks
 
 
 def _montage(results: Results) -> Montage:
@@ -93,65 +93,54 @@ def _montage(results: Results) -> Montage:
         rows=rows,
         columns=columns,
         pictures=pictures,
-        alt=f"Grids of generated images, rows {' and '.join(rows)}, columns {', '.join(columns)}.",
+        alt=f"Generated images, rows {' and '.join(rows)}, a column for each η.",
         caption="Not selected: the first images of each cell. The same x_T everywhere.",
     )
 
 
 def _quality(results: Results) -> Part:
-    """FID, and the other measures in a part of their own."""
+    """FID; on the page the paper's table, FID at infinite n and the other measures too."""
     number = paper.number(results.cfg.table)
     fid = tables.quality(results, FID)
     assert fid is not None
-    others: list[Block] = []
-    for measure in (KID, PRECISION, RECALL, SCORE):
-        if (other := tables.quality(results, measure)) is not None:
-            others.append(other)
-            others += _differences(results, measure) if measure is KID else []
-    score = ", Inception score" if tables.quality(results, SCORE) else ""
-    inner = Part(f"KID, precision, recall{score}", "measures", others)
-    blocks: list[Block] = [fid, plots.fid(results), *_differences(results, FID)]
-    return Part(f"Table {number}. Image quality against steps and η", "quality", blocks, [inner])
-
-
-def _differences(results: Results, measure: Measure) -> list[Block]:
-    """Which adjacent cells really differ; the others are named."""
-    values = table(results.cells, results.cfg, measure)
-    pairs = adjacent_pairs(values, results.steps, results.etas)
-    if not pairs:
-        return []
-    chance = [_pair(pair) for pair in pairs if not pair.differs]
-    name = measure.title.split(" ×")[0]
-    text = (
-        f"Of the {len(pairs)} differences in {name} between adjacent cells (the next S in "
-        f"the row, the next η in the column), {len(pairs) - len(chance)} are larger than their "
-        "intervals"
+    blocks: list[Block] = [fid, plots.fid(results), plots.heat_map(results)]
+    infinite = tables.infinite(results)
+    more: list[Block] = [
+        Paragraph(f"**Protocol.** {protocol.line(results)}."),
+        *([infinite] if infinite else []),
+        tables.published(results),
+    ]
+    others = {each: tables.quality(results, each) for each in (KID, PRECISION, RECALL, SCORE)}
+    names = f"KID, precision, recall{', Inception score' if others[SCORE] else ''}"
+    inner = Part(names, "measures", more=[table for table in others.values() if table])
+    return Part(
+        f"Table {number}. Image quality against steps and η", "quality", blocks, [inner], more
     )
-    if not chance:
-        return [Paragraph(f"{text}: all of them.")]
-    other = "one" if len(chance) == 1 else str(len(chance))
-    summary = f"The other {other} may be chance: the intervals overlap"
-    return [Paragraph(f"{text}."), Bullets(tuple(chance), summary)]
-
-
-def _pair(pair: Pair) -> str:
-    """'η = 0.0: S = 100 → 1000' or 'S = 100: η = 0.0 → σ̂'."""
-    (s, eta), (s_next, eta_next) = pair.first, pair.second
-    if eta == eta_next:
-        return f"{numbers.eta_label(eta)}: S = {s} → {s_next}"
-    return f"S = {s}: {numbers.eta_label(eta)} → {numbers.eta_label(eta_next)}"
 
 
 def _reconstruction(results: Results) -> Part:
-    steps = min(results.reconstructions)
-    picture = sections.picture(
-        results,
-        results.reconstruction_picture(steps),
-        f"Two rows of images: originals above, decoded with S = {steps} below.",
-        f"Originals above, decoded below, S = {steps}.",
+    blocks: list[Block] = [tables.reconstruction(results), plots.reconstruction(results)]
+    more: list[Block] = [
+        Paragraph(
+            f"**Protocol.** {protocol.reconstruction(results)}. "
+            f"{tables.reconstruction_comparison(results)}"
+        ),
+        _decoded(results),
+    ]
+    return Part("Table 2. Encode an image, decode it again", "reconstruction", blocks, more=more)
+
+
+def _decoded(results: Results) -> Montage:
+    """Held-out images and what they become, with the fewest steps and with the most."""
+    ends = sorted({min(results.reconstructions), max(results.reconstructions)})
+    return Montage(
+        name="reconstructions",
+        rows=tuple(f"S = {s}" for s in ends),
+        columns=("originals above, decoded below",),
+        pictures=tuple((results.reconstruction_picture(s),) for s in ends),
+        alt="Held-out images above, the same decoded below, for the fewest and the most steps.",
+        caption="Held-out images, encoded and decoded with as many steps.",
     )
-    blocks: list[Block] = [tables.reconstruction(results), plots.reconstruction(results), picture]
-    return Part("Table 2. Encode an image, decode it again", "reconstruction", blocks)
 
 
 def _samples(results: Results) -> Part:
@@ -163,7 +152,7 @@ def _samples(results: Results) -> Part:
     etas = tuple((eta, numbers.eta_label(eta)) for eta in results.etas)
     browser = Browser(tuple(results.steps), etas, pictures)
     text = "Every cell starts from the same noise x_T: a position is one image at every setting."
-    return Part("Samples of every cell", "samples", [Paragraph(text), browser])
+    return Part("Samples of every cell", "samples", more=[Paragraph(text), browser])
 
 
 def _training(results: Results) -> Part:
@@ -175,4 +164,4 @@ def _training(results: Results) -> Part:
     blocks: list[Block] = [Paragraph(f"{text}.")]
     if (plot := plots.loss(results)) is not None:
         blocks.append(plot)
-    return Part("Training", "training", blocks)
+    return Part("Training", "training", more=blocks)

@@ -1,8 +1,14 @@
-"""What a report is made of: blocks that both README.md and index.html are rendered from."""
+"""What a report is made of: blocks that both README.md and index.html are rendered from.
+
+README.md holds what a reader needs to judge the claims, index.html everything: what a part has
+under `more` is on the page alone.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from ddim.records.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -11,9 +17,8 @@ class Value:
 
     text: str
     number: float | None = None
-    small: str = ""  # interval or spread
-    best: bool = False
-    chance: bool = False  # the difference to the cell on its left may be chance
+    small: str = ""  # interval
+    bold: bool = False
     paper: str = ""  # the paper's value and the difference, where comparable
     tip: tuple[str, ...] = ()
 
@@ -38,6 +43,15 @@ class Table:
     rows: tuple[Row, ...]
     footer: tuple[Row, ...] = ()  # one value for the whole width, such as the floor
     notes: tuple[str, ...] = ()  # Markdown, under the table
+    bold_means: str = "best of the column"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Every claim with the paper's figures, ours, and how it was decided: tables/verdicts.csv."""
+
+    verdicts: tuple[Verdict, ...]
+    note: str  # Markdown: the rule behind the words
 
 
 @dataclass(frozen=True)
@@ -49,10 +63,9 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Bullets:
-    """A list of Markdown lines; `summary` folds it away on the page and in the README."""
+    """A list of Markdown lines."""
 
     items: tuple[str, ...]
-    summary: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,7 @@ class Picture:
 class Series:
     """One curve of a plot with its intervals.
 
-    `key` names its line on the page; its place among the plot's curves chooses colour and marker.
+    `key` names its line on the page; `look` chooses colour, dash and marker (ddim.plotting.style).
     """
 
     key: str
@@ -88,6 +101,19 @@ class Series:
     y: tuple[float, ...]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    look: int = 0
+    hollow: bool = False  # thin line, empty markers, no entry in the legend
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line with its interval, such as the floor."""
+
+    label: str
+    y: float
+    low: float
+    high: float
+    x: tuple[float, float] | None = None  # from where to where it holds; None: everywhere
 
 
 @dataclass(frozen=True)
@@ -107,15 +133,33 @@ class Plot:
     x_log: bool = True
     y_log: bool = True
     x_ticks: tuple[float, ...] = ()
-    level: Series | None = None  # a horizontal line with its interval, such as the floor
+    level: Level | None = None
+    dodge: float = 0.0  # decades of x between neighbouring curves, so that bars do not overlap
+    beside: "Plot | None" = None  # the right-hand panel: another scale, no files of its own
 
     @property
     def y_span(self) -> tuple[float, float]:
         """Lowest and highest number of the plot, intervals and level included."""
-        curves = [*self.series, *([self.level] if self.level else [])]
-        values = [y for curve in curves for y in (*curve.y, *curve.low, *curve.high)]
-        positive = [y for y in values if y > 0 or not self.y_log]
-        return min(positive), max(positive)
+        values = [y for curve in self.series for y in (*curve.y, *curve.low, *curve.high)]
+        values += [self.level.y, self.level.low, self.level.high] if self.level else []
+        shown = [y for y in values if y > 0 or not self.y_log]
+        return min(shown), max(shown)
+
+    def places(self, series: Series) -> tuple[float, ...]:
+        """Where the points of a curve are drawn: beside those of the others at the same x.
+
+        Those of hollow curves right of the filled ones.
+        """
+        if not self.dodge:
+            return series.x
+        num = max(each.look for each in self.series) + 1
+        filled = {x for each in self.series if not each.hollow for x in each.x}
+        return tuple(
+            x
+            * 10
+            ** (self.dodge * (series.look - (num - 1) / 2 + num * (series.hollow and x in filled)))
+            for x in series.x
+        )
 
     def file(self, kind: str) -> Path:
         """Its file of a kind (png, svg, csv), relative to the report's folder."""
@@ -129,8 +173,30 @@ class Plot:
 
 
 @dataclass(frozen=True)
+class Heat:
+    """One panel of a heat map, with its own logarithmic colour scale."""
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]  # [rows][columns], above 0; None: no number
+    texts: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Numbers of a grid as colours, side by side: `figures/<name>.png` and `.svg`."""
+
+    name: str
+    x_label: str
+    panels: tuple[Heat, ...]
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
 class Montage:
-    """Sample grids laid out as a table: rows S, columns eta; one still figure in the README."""
+    """Pictures laid out as a table, such as rows S, columns eta; one still figure."""
 
     name: str  # figures/<name>.png
     rows: tuple[str, ...]
@@ -149,7 +215,7 @@ class Browser:
     pictures: dict[tuple[int, str], Path]  # absolute
 
 
-Block = Table | Paragraph | Bullets | Code | Picture | Plot | Montage | Browser
+Block = Table | Panel | Paragraph | Bullets | Code | Picture | Plot | HeatMap | Montage | Browser
 
 
 @dataclass(frozen=True)
@@ -158,8 +224,14 @@ class Part:
 
     title: str
     anchor: str
-    blocks: Sequence[Block]
+    blocks: Sequence[Block] = ()
     parts: "Sequence[Part]" = ()
+    more: Sequence[Block] = ()  # after `blocks`, on the page alone
+
+    @property
+    def is_on_page_alone(self) -> bool:
+        """Whether README.md leaves the part out."""
+        return not self.blocks and all(part.is_on_page_alone for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -186,10 +258,10 @@ class Document:
         }
 
     def blocks(self) -> list[Block]:
-        """Every block in reading order."""
+        """Every block of the page, in reading order."""
         blocks = list(self.lead)
         for part in self.parts:
-            blocks += part.blocks
+            blocks += [*part.blocks, *part.more]
             for inner in part.parts:
-                blocks += inner.blocks
+                blocks += [*inner.blocks, *inner.more]
         return blocks

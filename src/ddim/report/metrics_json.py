@@ -15,12 +15,9 @@ def metrics(results: Results) -> dict[str, Any]:
         for (s, eta), estimate in table(results.cells, results.cfg, measure).items():
             numbers[f"S{s}"].setdefault(f"eta{eta}", {})[measure.key] = estimate.mean
     numbers["reconstruct"] = {f"S{s}": {"mse": r.mse} for s, r in results.reconstructions.items()}
-    floor = results.floor.measured
     numbers["floor"] = {
-        "fid": floor.fid,
-        "kid": floor.kid,
-        "precision": floor.precision,
-        "recall": floor.recall,
+        f"n{floor.n}": {"fid": floor.fid, "kid": floor.kid, "precision": floor.precision}
+        for floor in results.reference.floors
     }
     numbers["train"] = {"loss": last_loss(results.training)}
     if results.sections:

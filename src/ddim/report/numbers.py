@@ -1,44 +1,64 @@
 """How numbers are written in the report: one function per kind of number."""
 
-from collections.abc import Callable, Sequence
-from math import floor, log10
+import math
+from collections.abc import Sequence
 
-from ddim.evaluation.aggregate import FID, KID, PRECISION, RECALL, SCORE, Measure
+from ddim.evaluation.aggregate import KID, CellEstimate, Measure
+from ddim.evaluation.intervals import standard_error
+from ddim.records.cell import Interval
 from ddim.schedule import HAT
 
 ETA_HAT = "σ̂"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def fid(x: float) -> str:
-    """Two decimals, as in the paper; three below 1 and two significant digits below 0.01."""
-    if abs(x) >= 1 or x == 0:
-        return f"{x:.2f}"
-    return f"{x:.3f}" if abs(x) >= 0.01 else small(x)
+def decimals(value: float, error: float) -> int:
+    """Decimals of `value` by its standard error, of which one digit is seen, or two.
+
+    Two where `value` has no more than three significant digits with them.
+    """
+    assert error > 0, error
+    one = -math.floor(math.log10(error))
+    three = 2 - math.floor(math.log10(abs(value))) if value else one + 1
+    return max(0, min(max(three, one), one + 1))
 
 
-def kid(x: float) -> str:
-    """KID times 1000, two decimals."""
-    return f"{1000 * x:.2f}".replace("-", "−")
+def fixed(x: float, places: int) -> str:
+    """`x` with so many decimals and a true minus sign; no minus zero."""
+    text = f"{x:.{places}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
-def share(x: float) -> str:
-    """A share in [0, 1], three decimals."""
-    return f"{x:.3f}"
+def significant(x: float, digits: int = 3) -> str:
+    """`x` with so many significant digits, never in powers of ten."""
+    if x == 0:
+        return "0"
+    return fixed(x, max(0, digits - 1 - math.floor(math.log10(abs(x)))))
 
 
-_FORMAT: dict[Measure, Callable[[float], str]] = {
-    FID: fid,
-    KID: kid,
-    PRECISION: share,
-    RECALL: share,
-    SCORE: fid,
-}
+def unit(kind: Measure) -> float:
+    """By what a measure is multiplied before it is written: KID is given times 1000."""
+    return 1000.0 if kind is KID else 1.0
 
 
-def measure(kind: Measure, x: float) -> str:
-    """A value of one of MEASURES."""
-    return _FORMAT[kind](x)
+def estimate(kind: Measure, value: CellEstimate) -> tuple[str, str]:
+    """(number, interval) as text, with digits by the standard error; '' for no interval."""
+    if value.interval is None:
+        return significant(unit(kind) * value.mean), ""
+    low, high = value.interval
+    return with_interval(unit(kind) * value.mean, (unit(kind) * low, unit(kind) * high))
+
+
+def with_interval(value: float, interval: Interval) -> tuple[str, str]:
+    """('13.4', '12.9–13.8'): digits by the standard error; powers of ten below 0.001."""
+    low, high = interval
+    error = standard_error(value, high)
+    if error <= 0:
+        return significant(value), f"{significant(low)}–{significant(high)}"
+    if 0 < abs(value) < 1e-3:
+        return small(value), f"{small(low)}–{small(high)}"
+    places = decimals(value, error)
+    return fixed(value, places), f"{fixed(low, places)}–{fixed(high, places)}"
 
 
 def small(x: float) -> str:
@@ -46,9 +66,9 @@ def small(x: float) -> str:
     if x == 0:
         return "0"
     if abs(x) >= 1e-4:
-        return f"{x:.{max(0, 1 - floor(log10(abs(x))))}f}"
+        return significant(x, 2)
     mantissa, exponent = f"{x:.1e}".split("e")
-    return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)}".replace("-", "−")
 
 
 def count(n: int) -> str:
@@ -58,10 +78,10 @@ def count(n: int) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds as ms, s, min or h, whichever reads best."""
-    for unit, length, limit in (("ms", 1e-3, 1.0), ("s", 1.0, 120.0), ("min", 60.0, 7200.0)):
+    for name, length, limit in (("ms", 1e-3, 1.0), ("s", 1.0, 120.0), ("min", 60.0, 7200.0)):
         if seconds < limit:
             value = seconds / length
-            return f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
+            return f"{value:.1f} {name}" if value < 100 else f"{value:.0f} {name}"
     return f"{seconds / 3600:.1f} h"
 
 

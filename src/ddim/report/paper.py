@@ -7,6 +7,12 @@ paper's where it says it and its public code's where it does not.
 
 from typing import Any
 
+TITLES = {
+    "cifar10": "CIFAR-10",
+    "celeba": "CelebA",
+    "lsun_bedroom": "LSUN Bedroom",
+    "lsun_church": "LSUN Church",
+}
 SOURCE = "Song, Meng, Ermon, arXiv 2010.02502 (v4)"
 N_GENERATED = 50_000  # of every FID in Tables 1 and 3
 
@@ -67,6 +73,14 @@ FID: dict[str, dict[str, dict[int, float]]] = {
 RECONSTRUCTION: dict[str, dict[int, float]] = {
     "cifar10": dict(zip(_S2, (0.014, 0.0065, 0.0023, 0.0009, 0.0004, 0.0001, 0.0001), strict=True))
 }
+
+DEFAULT = "cifar10"  # what data sets without a table of their own are shown beside
+
+
+def beside(table: str | None) -> str:
+    """The data set of the paper whose figures stand beside those of an experiment."""
+    return table if table in FID else DEFAULT
+
 
 # How the steps were chosen (App. D.2); LSUN and CelebA as "other datasets".
 SPACING = {

@@ -18,7 +18,7 @@ def part(results: Results) -> Part:
         Code(_commands(results), "sh"),
         Code(configuration, "yaml", "The whole configuration (params.yaml)"),
     ]
-    return Part("How to reproduce it", "reproduce", blocks)
+    return Part("How to reproduce it", "reproduce", more=blocks)
 
 
 def _facts(results: Results) -> tuple[str, ...]:

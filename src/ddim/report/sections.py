@@ -15,7 +15,25 @@ PIXELATED_BELOW = 400  # pixels wide: smaller pictures are enlarged without smoo
 def part(results: Results) -> Part:
     """What the lecture and the paper claim, each claim with our finding."""
     parts = [_section(results, section) for section in results.sections]
-    return Part("What the lecture and the paper claim", "analysis", [], parts)
+    return Part("What the lecture and the paper claim", "analysis", parts=parts)
+
+
+def _section(results: Results, section: records.Section) -> Part:
+    """Claim, source, finding and the first figure; on the page the text, the rest and tables."""
+    claim = Paragraph(f"*Claim:* {section.claim} ({section.source})")
+    blocks: list[Block] = [claim, Paragraph(f"**{section.finding}**")]
+    pictures = [_picture(results, section, figure) for figure in section.figures]
+    more: list[Block] = [Paragraph(section.text)] if section.text.strip() else []
+    more += pictures[1:]
+    more += [_table(section, i) for i in range(len(section.tables))]
+    anchor = f"analysis-{section.name}"
+    return Part(section.title, anchor, [*blocks, *pictures[:1]], more=more)
+
+
+def _picture(results: Results, section: records.Section, figure: records.Figure) -> Picture:
+    folder = results.section_folder(section)
+    block = picture(results, folder / figure.file, figure.alt, figure.caption)
+    return replace(block, data=block.path.with_name(figure.data))
 
 
 def picture(results: Results, path: Path, alt: str, caption: str) -> Picture:
@@ -23,21 +41,6 @@ def picture(results: Results, path: Path, alt: str, caption: str) -> Picture:
     with Image.open(path) as image:
         small = image.width < PIXELATED_BELOW
     return Picture(path.relative_to(results.folder), alt, caption, pixelated=small)
-
-
-def _section(results: Results, section: records.Section) -> Part:
-    blocks: list[Block] = [
-        Paragraph(f"*Claim:* {section.claim}"),
-        Paragraph(f"**{section.finding}**"),
-    ]
-    if section.text.strip():
-        blocks.append(Paragraph(section.text))
-    folder = results.section_folder(section)
-    for figure in section.figures:
-        block = picture(results, folder / figure.file, figure.alt, figure.caption)
-        blocks.append(replace(block, data=block.path.with_name(figure.data)))
-    blocks += [_table(section, i) for i in range(len(section.tables))]
-    return Part(section.title, f"analysis-{section.name}", blocks)
 
 
 def _table(section: records.Section, index: int) -> Table:

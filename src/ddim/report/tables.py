@@ -1,6 +1,6 @@
 """Results -> tables in the paper's layout, and their CSV."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ddim.evaluation.aggregate import (
@@ -10,21 +10,25 @@ from ddim.evaluation.aggregate import (
     CellEstimate,
     Column,
     Measure,
-    adjacent_pairs,
     best,
+    estimate,
     table,
 )
 from ddim.records.cell import Cell
 from ddim.records.reconstruction import Reconstruction
+from ddim.records.reference import Floor
 from ddim.records.results import Results
-from ddim.report import comparability, numbers, paper, protocol
+from ddim.records.verdict import Verdict
+from ddim.report import comparability, findings, numbers, paper, protocol
 from ddim.report.document import Row, Table, Value
 from ddim.runtime.files import csv_text
 
 CELL = (
-    "S", "eta", "seed", "FID", "FID low", "FID high", "KID", "KID low", "KID high", "precision",
-    "recall", "inception score", "images", "network evaluations",
+    "S", "eta", "seed", "FID", "FID low", "FID high", "FID infinite", "KID", "KID low", "KID high",
+    "precision", "precision low", "precision high", "recall", "recall low", "recall high",
+    "inception score", "images", "network evaluations",
 )  # fmt: skip
+INFINITE = Measure("fid_infinite", "FID at infinite n", True, has_interval=False)
 
 
 # --- Table 1, or Table 3 for LSUN ----------------------------------------------------------------
@@ -36,48 +40,103 @@ class _Grid:
 
     results: Results
     measure: Measure
-    values: dict[Column, CellEstimate]
+    values: Mapping[Column, CellEstimate]
     winners: set[Column]  # best of their S
-    doubtful: set[Column]  # the difference to the cell on the left may be chance
 
 
 def quality(results: Results, measure: Measure) -> Table | None:
     """Table 1 (Table 3 for LSUN) of one measure; None where it was not measured.
 
-    Best of every column marked; the interval (or the spread over seeds) in small; the paper's
-    value only where it is comparable.
+    Best of every column marked; the interval in small; the paper's value only where it is
+    comparable.
     """
     values = table(results.cells, results.cfg, measure)
     if not values:
         return None
-    winners, doubtful = _winners(results, measure, values), _doubtful(results, measure, values)
-    grid = _Grid(results, measure, values, winners, doubtful)
+    grid = _Grid(results, measure, values, _winners(results, measure, values))
     return Table(
         name=f"table{paper.number(results.cfg.table)}_{measure.key}",
         title=f"{measure.title} ({'lower' if measure.lower_is_better else 'higher'} is better)",
         corner="η",
-        columns=tuple(f"S = {s}" for s in results.steps),
+        columns=_columns(results.steps),
         rows=tuple(_row(grid, eta) for eta in results.etas),
-        footer=_floor(results, measure),
-        notes=_quality_notes(grid),
+        footer=_footer(grid),
+        notes=_notes(grid),
     )
 
 
-def _winners(results: Results, measure: Measure, values: dict[Column, CellEstimate]) -> set[Column]:
+def infinite(results: Results) -> Table | None:
+    """FID extrapolated to infinite n; None where no cell has enough images for it."""
+    values = {}
+    for column in dict.fromkeys(key.column for key in results.cells):
+        value = estimate(results.repeats(*column), INFINITE)
+        if value is not None:
+            values[column] = value
+    if not values:
+        return None
+    note = (
+        "FID falls with n; this is a straight line in 1/n through the FIDs of subsets, at 1/n = 0 "
+        "(Chong and Forsyth 2020). A dash: too few images."
+    )
+    return Table(
+        name=f"table{paper.number(results.cfg.table)}_fid_infinite",
+        title="FID extrapolated to infinite n (lower is better)",
+        corner="η",
+        columns=_columns(results.steps),
+        rows=tuple(
+            Row(
+                numbers.eta_label(eta),
+                tuple(_infinite(values.get((s, eta))) for s in results.steps),
+                f"eta{eta}",
+            )
+            for eta in results.etas
+        ),
+        notes=(note,),
+    )
+
+
+def _infinite(value: CellEstimate | None) -> Value:
+    return Value("–") if value is None else Value(numbers.significant(value.mean), value.mean)
+
+
+def published(results: Results) -> Table:
+    """The paper's own table, of its data set; not to be compared number by number."""
+    name = paper.beside(results.cfg.table)
+    rows = paper.FID[name]
+    steps = list(next(iter(rows.values())))
+    lowest = {s: min(row[s] for row in rows.values()) for s in steps}
+    return Table(
+        name="table1_paper",
+        title=f"The paper's Table {paper.number(name)}: FID on {paper.TITLES[name]}",
+        corner="η",
+        columns=_columns(steps),
+        rows=tuple(
+            Row(
+                numbers.eta_label(eta),
+                tuple(Value(f"{row[s]:.2f}", row[s], bold=row[s] == lowest[s]) for s in steps),
+                f"eta{eta}",
+            )
+            for eta, row in rows.items()
+        ),
+        notes=(
+            f"{numbers.count(paper.N_GENERATED)} images, Inception's features: a scale of its own "
+            f"({paper.SOURCE}).",
+        ),
+    )
+
+
+def _columns(steps: Sequence[int]) -> tuple[str, ...]:
+    return tuple(f"S = {s}" for s in steps)
+
+
+def _winners(
+    results: Results, measure: Measure, values: Mapping[Column, CellEstimate]
+) -> set[Column]:
     winners: set[Column] = set()
     for s in results.steps:
         column = {(s, eta): values[s, eta].mean for eta in results.etas}
         winners |= best(column, measure.lower_is_better)
     return winners
-
-
-def _doubtful(
-    results: Results, measure: Measure, values: dict[Column, CellEstimate]
-) -> set[Column]:
-    if not measure.has_interval:
-        return set()
-    pairs = adjacent_pairs(values, results.steps, results.etas)
-    return {p.second for p in pairs if not p.differs and p.first[1] == p.second[1]}
 
 
 def _row(grid: _Grid, eta: str) -> Row:
@@ -89,79 +148,71 @@ def _row(grid: _Grid, eta: str) -> Row:
 
 
 def _value(grid: _Grid, column: Column) -> Value:
-    measure, estimate = grid.measure, grid.values[column]
+    measure, value = grid.measure, grid.values[column]
     repeats = grid.results.repeats(*column)
-    std = "" if estimate.std is None else f" ± {numbers.measure(measure, estimate.std)}"
+    text, interval = numbers.estimate(measure, value)
+    if value.std is not None and not interval:
+        text += f" ± {numbers.significant(value.std, 2)}"
     return Value(
-        text=numbers.measure(measure, estimate.mean) + std,
-        number=estimate.mean,
-        small=_range(measure, estimate),
-        best=column in grid.winners,
-        chance=column in grid.doubtful,
-        paper=_paper(grid.results, repeats, estimate) if measure is FID else "",
+        text=text,
+        number=value.mean,
+        small=interval,
+        bold=column in grid.winners,
+        paper=_paper(grid.results, repeats, value) if measure is FID else "",
         tip=protocol.of_cell(repeats[0]),
     )
 
 
-def _range(measure: Measure, estimate: CellEstimate) -> str:
-    if estimate.interval is None:
-        return ""
-    low, high = (numbers.measure(measure, end) for end in estimate.interval)
-    return f"{low} – {high}"
-
-
-def _paper(results: Results, repeats: Sequence[Cell], estimate: CellEstimate) -> str:
+def _paper(results: Results, repeats: Sequence[Cell], value: CellEstimate) -> str:
     """'paper 4.16, +0.12' if every repeat follows the paper's protocol, else nothing."""
-    published = [comparability.paper_fid(results, cell) for cell in repeats]
-    if None in published:
+    every = [comparability.paper_fid(results, cell) for cell in repeats]
+    if None in every:
         return ""
-    value = published[0]
-    assert value is not None
-    difference = estimate.mean - value
-    return f"paper {value:.2f}, {numbers.signed(difference, f'{abs(difference):.2f}')}"
+    of_paper = every[0]
+    assert of_paper is not None
+    difference = value.mean - of_paper
+    return f"paper {of_paper:.2f}, {numbers.signed(difference, f'{abs(difference):.2f}')}"
 
 
-def _floor(results: Results, measure: Measure) -> tuple[Row, ...]:
-    """Real against held-out real images: what a perfect generator would score at each n."""
+def _footer(grid: _Grid) -> tuple[Row, ...]:
+    """Real against held-out real images, and the best cell at the same n, for every such n."""
+    if grid.measure in (RECALL, INFINITE) or not grid.measure.has_interval:
+        return ()
     rows = []
-    for floor in results.reference.floors:
-        mean = getattr(floor.measured, measure.key)
-        if mean is None:
-            continue
-        ends = getattr(floor.measured, f"{measure.key}_interval") if measure.has_interval else None
-        small = _range(measure, CellEstimate(mean, ends, None))
-        value = Value(numbers.measure(measure, mean), mean, small)
-        label = f"floor: {floor.what}, n = {numbers.count(floor.n)}"
-        rows.append(Row(label, (value,), f"floor_n{floor.n}"))
+    for floor in grid.results.reference.floors:
+        rows.append(_floor(grid, floor))
+        found = findings.best_at(grid.values, floor.n) if grid.measure.is_paired else None
+        if found is not None:
+            (s, eta), value = found
+            label = f"best cell with as many images: S = {s}, {numbers.eta_label(eta)}"
+            rows.append(Row(label, (_plain(grid, value),), f"best_n{floor.n}"))
     return tuple(rows)
 
 
-def _quality_notes(grid: _Grid) -> tuple[str, ...]:
+def _floor(grid: _Grid, floor: Floor) -> Row:
+    mean, ends = (getattr(floor, f"{grid.measure.key}{end}") for end in ("", "_interval"))
+    label = f"floor (real against real), n = {numbers.count(floor.n)}"
+    return Row(label, (_plain(grid, CellEstimate(mean, ends, None)),), f"floor_n{floor.n}")
+
+
+def _plain(grid: _Grid, value: CellEstimate) -> Value:
+    text, interval = numbers.estimate(grid.measure, value)
+    return Value(text, value.mean, interval)
+
+
+def _notes(grid: _Grid) -> tuple[str, ...]:
+    """What the marks and the small numbers mean, and of how many images."""
     results, measure = grid.results, grid.measure
-    notes = ["**Protocol.** That of the FID." + _subsample(results, measure)]
+    notes = ["Bold: best of the column."]
+    if measure.has_interval:
+        notes.append("Small: 95 % interval.")
+    if len(results.seeds) > 1:
+        notes.append(f"Mean over {len(results.seeds)} seeds.")
     if measure is FID:
-        notes = [f"**Protocol.** {protocol.line(results)}.", comparison(results)]
+        n = protocol.over(results, lambda c: numbers.count(c.measured.n_generated))
+        notes.append(f"Generated images: n = {n}. FIDs of different n do not compare.")
         notes += _caption_of_table_3(results)
-    return (*notes, " ".join(["Bold: best of the column.", *_legend(grid)]))
-
-
-def _legend(grid: _Grid) -> list[str]:
-    """What the marks and the small numbers mean, of those that there are."""
-    has_interval, num_seeds = grid.measure.has_interval, len(grid.results.seeds)
-    legend = ["Small: 95 % interval."] if has_interval else []
-    if num_seeds > 1:
-        legend.append(f"Mean ± standard deviation over {num_seeds} seeds.")
-        if has_interval:
-            legend.append("The interval covers those of all seeds.")
-    if grid.doubtful:
-        of = ", at the smaller n of the two" if _counts_vary(grid.results) else ""
-        legend.append(f"≈: may be chance, the interval overlaps that of the cell on its left{of}.")
-    return legend
-
-
-def _counts_vary(results: Results) -> bool:
-    """Whether not all cells have as many images."""
-    return len({cell.measured.n_generated for cell in results.cells.values()}) > 1
+    return (" ".join(notes) + _subsample(results, measure),)
 
 
 def _subsample(results: Results, measure: Measure) -> str:
@@ -179,10 +230,10 @@ def _subsample(results: Results, measure: Measure) -> str:
 
 def _caption_of_table_3(results: Results) -> list[str]:
     """What the caption of the paper's Table 3 adds to it, where its numbers are comparable."""
-    published = paper.DDPM_1000.get(results.cfg.table or "")
-    if published is None or not _any_comparable(results):
+    of_ddpm = paper.DDPM_1000.get(results.cfg.table or "")
+    if of_ddpm is None or not _any_comparable(results):
         return []
-    return [f"Paper, caption of Table 3: 1,000-step DDPM has FID {published:.2f}."]
+    return [f"Paper, caption of Table 3: 1,000-step DDPM has FID {of_ddpm:.2f}."]
 
 
 def _any_comparable(results: Results) -> bool:
@@ -215,8 +266,14 @@ def reconstruction(results: Results) -> Table:
         corner="",
         columns=tuple(f"S = {column.steps}" for column in columns),
         rows=(Row("error", tuple(_error(results, c) for c in columns), "error"),),
-        notes=(f"**Protocol.** {protocol.reconstruction(results)}.", _reconstruction_note(results)),
+        notes=(f"Small: 95 % interval. {_images(columns)}",),
     )
+
+
+def _images(columns: Sequence[Reconstruction]) -> str:
+    """Such as: 128 images of the test split, error on [0,1]."""
+    texts = [f"{numbers.count(c.n)} images of the {c.split} split" for c in columns]
+    return f"{numbers.listed(list(dict.fromkeys(texts)))}, error on {columns[0].scale}."
 
 
 def _error(results: Results, column: Reconstruction) -> Value:
@@ -226,17 +283,17 @@ def _error(results: Results, column: Reconstruction) -> Value:
         difference = column.mse - published
         size = numbers.signed(difference, numbers.small(abs(difference)))
         text = f"paper {published:g}, {size}"
-    low, high = map(numbers.small, column.interval)
     tip = (
         f"S = {column.steps}, {numbers.count(column.nfe)} evaluations",
         f"n = {numbers.count(column.n)} images of the {column.split} split",
         f"{column.trajectory.spacing} trajectory",
     )
-    mse = numbers.small(column.mse)
-    return Value(mse, column.mse, f"{low} – {high}", paper=text, tip=tip)
+    mse, interval = numbers.with_interval(column.mse, column.interval)
+    return Value(mse, column.mse, interval, paper=text, tip=tip)
 
 
-def _reconstruction_note(results: Results) -> str:
+def reconstruction_comparison(results: Results) -> str:
+    """Whether the paper's Table 2 is comparable with ours, and if not, why not."""
     mismatches: list[str] = []
     for column in results.reconstructions.values():
         of_column = comparability.of_reconstruction(results, column)
@@ -261,10 +318,13 @@ def cell_row(cell: Cell) -> tuple[float | str | None, ...]:
         key.seed,
         measured.fid,
         *measured.fid_interval,
+        measured.fid_infinite,
         measured.kid,
         *measured.kid_interval,
         measured.precision,
+        *measured.precision_interval,
         measured.recall,
+        *measured.recall_interval,
         measured.inception_score,
         measured.n_generated,
         cell.sampled.nfe,
@@ -285,3 +345,9 @@ def table_csv(block: Table) -> str:
     width = max(len(row) for row in rows)
     filled = [row + [None] * (width - len(row)) for row in rows]
     return csv_text([block.corner or block.name, *block.columns], filled)
+
+
+def verdicts_csv(verdicts: Sequence[Verdict]) -> str:
+    """The panel of verdicts, a claim a row."""
+    names = Verdict.__struct_fields__
+    return csv_text(names, [[getattr(verdict, name) for name in names] for verdict in verdicts])

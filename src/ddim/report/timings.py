@@ -105,18 +105,19 @@ def plot(results: Results, timings: Timings, folder: Path = FOLDER) -> Plot:
             points.append((float(s), per_image))
             data.append((s, eta, cells[0].sampled.nfe, seconds, per_image))
         x, y = zip(*points, strict=True)
-        series.append(Series(eta, numbers.eta_label(eta), x, y))
+        series.append(Series(eta, numbers.eta_label(eta), x, y, look=len(series)))
     return Plot(
         name="time",
         title="Wall time against the number of steps",
-        x_label="steps S",
+        x_label="number of steps S",
         y_label="seconds per image",
         series=tuple(series),
-        alt="Seconds per image against the number of steps on logarithmic axes, a curve per η.",
+        alt="Seconds per image against the number of steps, a curve for each η.",
         columns=("S", "eta", "nfe", "seconds", "seconds_per_image"),
         data=tuple(data),
         folder=folder,
         x_ticks=tuple(map(float, sorted(results.steps))),
+        dodge=0.03,
     )
 
 

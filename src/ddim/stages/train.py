@@ -4,6 +4,7 @@ Trained by Lightning, or imported from published weights (train.import_from), of
 only the one set that train.import_weights names.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ddim.training.fit import TrainingSetup
     from ddim.unet import UNet
 
+MAX_PUBLISHED = 5_000_000  # bytes of weights that a repository of reports can hold
 TRAINED_HERE = "trained here"  # the source of the weights, as records and files quote it
 
 
@@ -107,6 +109,17 @@ def _save(cfg: Config, network: "UNet", kind: str, info: dict[str, Any]) -> None
     metadata = {"data": cfg.data.name, "diffusion": vars(cfg.diffusion), "seed": cfg.seed}
     path = paths.weights(cfg) / f"{kind}.safetensors"
     weights.save(path, network, kind=kind, info=info | metadata)
+    if kind == cfg.sample.weights.value:
+        _publish(path, paths.reports(cfg) / path.name)
+
+
+def _publish(path: Path, place: Path) -> None:
+    """Put small weights beside their report, so that a clone can sample without training."""
+    if path.stat().st_size > MAX_PUBLISHED:
+        place.unlink(missing_ok=True)
+        return
+    with files.replacing(place) as temporary:
+        shutil.copyfile(path, temporary)
 
 
 def _record(

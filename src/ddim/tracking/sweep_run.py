@@ -41,14 +41,15 @@ class Curve(NamedTuple):
     file: str
     x: str
     y: str
-    series: str | None  # the column that tells one line from another
+    series: tuple[str, ...] = ()  # the columns that tell one line from another
 
 
+NAMES = {"eta": "η", "n": "n"}
 CURVES = {
-    "fid": Curve("figures/fid.csv", "S", "fid", "eta"),
-    "error": Curve("figures/error.csv", "S", "mse", None),
-    "loss": Curve("figures/loss.csv", "step", "loss", None),
-    "time": Curve("timings/time.csv", "S", "seconds_per_image", "eta"),
+    "fid": Curve("figures/fid.csv", "S", "fid", ("eta", "n")),  # FIDs compare at equal n alone
+    "error": Curve("figures/error.csv", "S", "mse"),
+    "loss": Curve("figures/loss.csv", "step", "loss"),
+    "time": Curve("timings/time.csv", "S", "seconds_per_image", ("eta",)),
 }
 
 
@@ -197,8 +198,10 @@ def _chart(folder: Path, name: str, curve: Curve) -> Any:
     lines: dict[str, list[tuple[float, float]]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            label = f"η = {row[curve.series]}" if curve.series else curve.y
-            lines.setdefault(label, []).append((float(row[curve.x]), float(row[curve.y])))
+            label = ", ".join(f"{NAMES[column]} = {row[column]}" for column in curve.series)
+            lines.setdefault(label or curve.y, []).append(
+                (float(row[curve.x]), float(row[curve.y]))
+            )
     return wandb.plot.line_series(
         xs=[[x for x, _ in points] for points in lines.values()],
         ys=[[y for _, y in points] for points in lines.values()],

@@ -219,9 +219,7 @@ def _trainer(
     )
 
 
-def _enable_fast_kernels(
-    network: nn.Module, device: torch.device, trainer: schema.Trainer
-) -> None:
+def _enable_fast_kernels(network: nn.Module, device: torch.device, trainer: schema.Trainer) -> None:
     """Tensor cores for float32 too, tuned convolutions, the faster memory format, compilation."""
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")

@@ -1,6 +1,7 @@
 """Interactive curves with Bokeh, as JSON that the page embeds beside Bokeh's own script.
 
-The JSON is the same for the same numbers: Bokeh's running identifiers are renamed in order.
+The JSON is the same for the same numbers: Bokeh's running identifiers are renamed in order. It is
+drawn once, for light ground; DARK says which colours the page puts in their place on dark ground.
 """
 
 import json
@@ -8,12 +9,21 @@ import re
 from typing import Any
 
 from ddim.plotting import style
-from ddim.report.document import Plot, Series
+from ddim.report.document import Level, Plot, Series
 
 LIGHT_INK, DARK_INK = "#3c3a36", "#d9d5cc"
 LIGHT_GROUND, DARK_GROUND = "#fcfbf8", "#16181b"  # of the page, as in page.css
+LIGHT_LINE, DARK_LINE = "#dedbd4", "#3a3e44"
+DARK = {
+    LIGHT_INK: DARK_INK,
+    LIGHT_GROUND: DARK_GROUND,
+    LIGHT_LINE: DARK_LINE,
+    style.FLOOR_LIGHT: style.FLOOR_DARK,
+    **{stroke.light: stroke.dark for stroke in style.STROKES},
+}
 FONT = "system-ui, sans-serif"
-LONG_LABEL = 16  # characters: legends of longer labels are one a line
+MANY = 40  # points of a curve that is drawn with dots for markers
+SHORT_LABEL, LONG_LABEL = 8, 16  # characters: three labels a line, two, one on a small screen
 _MODEL_ID = re.compile(r'"p\d+"')
 _DOCUMENT_ID = re.compile(r'"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"')
 
@@ -25,11 +35,11 @@ def script() -> str:
     return "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
 
 
-def item(plot: Plot, *, dark: bool) -> str:
-    """The plot as JSON for `Bokeh.embed.embed_item`, for light or dark ground."""
+def item(plot: Plot) -> str:
+    """The plot as JSON for `Bokeh.embed.embed_item`, in the colours for light ground."""
     from bokeh.embed import json_item
 
-    text = json.dumps(json_item(_figure(plot, dark)), allow_nan=False)
+    text = json.dumps(json_item(_figure(plot)), allow_nan=False)
     return _renamed(_renamed(text, _MODEL_ID, "m"), _DOCUMENT_ID, "d")
 
 
@@ -39,19 +49,23 @@ def _renamed(text: str, pattern: re.Pattern[str], letter: str) -> str:
     return pattern.sub(lambda m: names.setdefault(m[0], f'"{letter}{len(names)}"'), text)
 
 
-def _figure(plot: Plot, dark: bool) -> Any:
+def _figure(plot: Plot) -> Any:
     from bokeh.models import HoverTool
 
     fig = _empty(plot)
-    _axes(fig, plot, dark)
-    curves = {series.label: _curve(fig, series, i, dark) for i, series in enumerate(plot.series)}
-    points = [renderers[-1] for renderers in curves.values()]
-    tips = [("", "@label"), (plot.x_label, "@x"), (plot.y_label, "@text")]
+    _axes(fig, plot)
+    curves: dict[str, list[Any]] = {}
+    points = []
+    for series in plot.series:
+        renderers = _curve(fig, series, plot.places(series))
+        curves.setdefault(series.label, []).extend(renderers)  # hollow ones are hidden with theirs
+        points.append(renderers[-1])
+    tips = [("", "@label"), (plot.x_label, "@at"), (plot.y_label, "@text")]
     fig.add_tools(HoverTool(renderers=points, tooltips=tips, mode="mouse"))
     if plot.level:
-        curves[plot.level.label] = _level(fig, plot.level, dark)
+        curves[plot.level.label] = _level(fig, plot.level)
     if len(curves) > 1:
-        _legend(fig, curves, dark)
+        _legend(fig, curves)
     return fig
 
 
@@ -80,19 +94,18 @@ def _empty(plot: Plot) -> Any:
     return fig
 
 
-def _axes(fig: Any, plot: Plot, dark: bool) -> None:
+def _axes(fig: Any, plot: Plot) -> None:
     """Colours, fonts and ticks of the axes."""
     from bokeh.models import BasicTickFormatter, LogTicker
 
-    ink, line = (DARK_INK, "#3a3e44") if dark else (LIGHT_INK, "#dedbd4")
     for axis in (*fig.xaxis, *fig.yaxis):
-        axis.axis_label_text_color = axis.major_label_text_color = ink
+        axis.axis_label_text_color = axis.major_label_text_color = LIGHT_INK
         axis.axis_label_text_font = axis.major_label_text_font = FONT
         axis.axis_label_text_font_style = "normal"
         axis.axis_label_text_font_size = axis.major_label_text_font_size = "13px"
-        axis.axis_line_color = axis.major_tick_line_color = line
+        axis.axis_line_color = axis.major_tick_line_color = LIGHT_LINE
         axis.minor_tick_line_color = None
-    fig.grid.grid_line_color = line
+    fig.grid.grid_line_color = LIGHT_LINE
     if plot.y_log and plot.y_plain:
         fig.yaxis.ticker = LogTicker(mantissas=[1, 2, 5], num_minor_ticks=0)
         fig.yaxis.formatter = BasicTickFormatter(use_scientific=False)
@@ -103,20 +116,20 @@ def _axes(fig: Any, plot: Plot, dark: bool) -> None:
         fig.xgrid.ticker = fig.xaxis[0].ticker
 
 
-def _legend(fig: Any, curves: dict[str, list[Any]], dark: bool) -> None:
+def _legend(fig: Any, curves: dict[str, list[Any]]) -> None:
     """Under the figure; a click hides a curve with its interval and dims its label."""
     from bokeh.models.annotations import Legend
 
-    long = max(map(len, curves)) > LONG_LABEL
+    longest = max(map(len, curves))
     legend = Legend(
         items=list(curves.items()),
         click_policy="hide",
         orientation="horizontal",
         location="top_left",
-        ncols=1 if long else 3,
+        ncols=1 if longest > LONG_LABEL else 2 if longest > SHORT_LABEL else 3,
         spacing=8,
-        inactive_fill_color=DARK_GROUND if dark else LIGHT_GROUND,
-        label_text_color=DARK_INK if dark else LIGHT_INK,
+        inactive_fill_color=LIGHT_GROUND,
+        label_text_color=LIGHT_INK,
         label_text_font=FONT,
         label_text_font_size="13px",
         background_fill_alpha=0,
@@ -125,36 +138,45 @@ def _legend(fig: Any, curves: dict[str, list[Any]], dark: bool) -> None:
     fig.add_layout(legend, "below")
 
 
-def _level(fig: Any, level: Series, dark: bool) -> list[Any]:
-    """A horizontal line over the whole width, and its interval."""
-    color = style.FLOOR_DARK if dark else style.FLOOR_LIGHT
-    renderers = []
-    if level.low:
-        ends = {"y0": list(level.low), "y1": list(level.high)}
-        renderers.append(fig.hstrip(**ends, color=color, fill_alpha=0.16, line_color=None))
-    look = {"line_color": color, "line_dash": "dotted", "line_width": 1.5}
-    return [*renderers, fig.hspan(y=list(level.y), name=f"{level.key}/line", **look)]
+def _level(fig: Any, level: Level) -> list[Any]:
+    """A horizontal line with its interval, over all x or from one x to another."""
+    strip = {"color": style.FLOOR_LIGHT, "fill_alpha": 0.16, "line_color": None}
+    look: dict[str, Any] = {
+        "line_color": style.FLOOR_LIGHT,
+        "line_dash": "dotted",
+        "line_width": 2,
+        "name": "floor/line",
+    }
+    if level.x is None:
+        band = fig.hstrip(y0=[level.low], y1=[level.high], **strip)
+        return [band, fig.hspan(y=[level.y], **look)]
+    x, y = list(level.x), [level.y, level.y]
+    band = fig.varea(
+        x=x, y1=[level.low] * 2, y2=[level.high] * 2, color=style.FLOOR_LIGHT, alpha=0.16
+    )
+    return [band, fig.line(x=x, y=y, **look)]
 
 
-def _curve(fig: Any, series: Series, index: int, dark: bool) -> list[Any]:
-    """Whiskers, line and markers."""
+def _curve(fig: Any, series: Series, x: tuple[float, ...]) -> list[Any]:
+    """Whiskers, line and markers at `x`."""
     from bokeh.models import ColumnDataSource
 
-    look = style.stroke(index)
-    color = look.dark if dark else look.light
-    columns: dict[str, Any] = {"x": list(series.x), "y": list(series.y)}
+    look = style.stroke(series.look)
+    columns: dict[str, Any] = {"x": list(x), "y": list(series.y), "at": list(series.x)}
     columns["text"] = [_hover(series, i) for i in range(len(series.x))]
     columns["label"] = [series.label] * len(series.x)
     columns["low"] = list(series.low or series.y)
     columns["high"] = list(series.high or series.y)
-    common = {"source": ColumnDataSource(columns), "color": color}
+    common = {"source": ColumnDataSource(columns), "color": look.light}
     ends = {"x0": "x", "x1": "x", "y0": "low", "y1": "high"}
-    size = 10 if len(series.x) <= 40 else 3
+    size = 10 if len(series.x) <= MANY else 3
+    width, fill = (1.0, LIGHT_GROUND) if series.hollow else (2.0, look.light)
+    points = {"source": common["source"], "line_color": look.light, "fill_color": fill}
     name = f"{series.key}/line"
     return [
         fig.segment(**ends, **common, line_width=1.5, alpha=0.6),
-        fig.line("x", "y", **common, line_width=2, line_dash=look.b_dash, name=name),
-        fig.scatter("x", "y", **common, marker=look.b_marker, size=size),
+        fig.line("x", "y", **common, line_width=width, line_dash=look.b_dash, name=name),
+        fig.scatter("x", "y", **points, marker=look.b_marker, size=size),
     ]
 
 

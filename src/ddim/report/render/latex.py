@@ -62,7 +62,7 @@ def _footer(row: Row, width: int) -> str:
 
 def _value(value: Value) -> str:
     text = escape(value.text)
-    text = f"\\textbf{{{text}}}" if value.best else text
+    text = f"\\textbf{{{text}}}" if value.bold else text
     small = f" {{\\scriptsize ({escape(value.small)})}}" if value.small else ""
     paper = f" {{\\scriptsize [{escape(value.paper)}]}}" if value.paper else ""
     return text + small + paper

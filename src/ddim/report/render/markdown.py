@@ -1,7 +1,6 @@
-"""Document -> README.md for a code-hosting site."""
+"""Document -> README.md for a code-hosting site; what is for the page alone is left out."""
 
 from collections.abc import Iterable, Sequence
-from os.path import relpath
 from pathlib import Path
 
 from ddim.report.document import (
@@ -10,7 +9,9 @@ from ddim.report.document import (
     Bullets,
     Code,
     Document,
+    HeatMap,
     Montage,
+    Panel,
     Paragraph,
     Part,
     Picture,
@@ -24,56 +25,51 @@ PAGE = "[index.html](index.html) is the same with sortable tables and interactiv
 
 
 def render(document: Document) -> str:
-    """The whole report as GitHub-flavoured Markdown; files are linked relative to its folder."""
+    """The document as GitHub-flavoured Markdown; files are linked relative to its folder."""
     lines = [f"# {document.title}", "", document.subtitle, ""]
-    lines += _blocks(document.lead, document.folder)
+    lines += _blocks(document.lead)
     lines += [document.see_also, ""]
     for part in document.parts:
-        lines += _part(part, document.folder, 2)
+        lines += _part(part, 2)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _part(part: Part, folder: Path, level: int) -> list[str]:
-    lines = [f"{'#' * level} {part.title}", "", *_blocks(part.blocks, folder)]
+def _part(part: Part, level: int) -> list[str]:
+    if part.is_on_page_alone:
+        return []
+    lines = [f"{'#' * level} {part.title}", "", *_blocks(part.blocks)]
     for inner in part.parts:
-        lines += _part(inner, folder, level + 1)
+        lines += _part(inner, level + 1)
     return lines
 
 
-def _blocks(blocks: Iterable[Block], folder: Path) -> list[str]:
+def _blocks(blocks: Iterable[Block]) -> list[str]:
     lines: list[str] = []
     for block in blocks:
-        lines += [*_block(block, folder), ""]
+        lines += [*_block(block), ""]
     return lines
 
 
-def _block(block: Block, folder: Path) -> list[str]:
+def _block(block: Block) -> list[str]:
     match block:
         case Paragraph():
             return [block.text]
         case Bullets():
-            items = [f"- {item}" for item in block.items]
-            return _folded(block.summary, items)
-        case Code():
-            return _folded(block.summary, [f"```{block.language}", block.text.strip(), "```"])
+            return [f"- {item}" for item in block.items]
         case Table():
             return table(block)
+        case Panel():
+            return _panel(block)
         case Picture():
             link = f"![{block.alt}]({block.path.as_posix()})"
             return [link, "", _caption(block.caption, block.data)]
         case Plot():
             link = f"![{block.alt}]({block.file('png').as_posix()})"
             return [link, "", _caption(block.caption, block.file("csv"))]
-        case Montage():
+        case Montage() | HeatMap():
             return [f"![{block.alt}](figures/{block.name}.png)", "", _caption(block.caption, None)]
-        case Browser():
-            return _links(block, folder)
-
-
-def _folded(summary: str, lines: list[str]) -> list[str]:
-    if not summary:
-        return lines
-    return ["<details>", f"<summary>{summary}</summary>", "", *lines, "", "</details>"]
+        case Code() | Browser():
+            raise AssertionError(f"{type(block).__name__} is for the page alone")
 
 
 def _caption(text: str, data: Path | None) -> str:
@@ -81,13 +77,11 @@ def _caption(text: str, data: Path | None) -> str:
     return f"*{text}* {link}".strip() if text else link
 
 
-def _links(browser: Browser, folder: Path) -> list[str]:
-    """The grids as a table of links: pictures of every cell would drown the page."""
-    rows = []
-    for steps in browser.steps:
-        paths = [relpath(browser.pictures[steps, eta], folder) for eta, _ in browser.etas]
-        rows.append([f"S = {steps}", *(f"[grid]({Path(path).as_posix()})" for path in paths)])
-    return _grid(["", *(label for _, label in browser.etas)], rows)
+def _panel(panel: Panel) -> list[str]:
+    """The verdicts, a claim a row."""
+    rows = [[v.claim, v.source, v.paper, v.ours, v.test, f"**{v.word}**"] for v in panel.verdicts]
+    head = ("claim", "source", "paper", "ours", "test", "verdict")
+    return [*_grid(head, rows, "---"), "", panel.note]
 
 
 def table(block: Table) -> list[str]:
@@ -105,19 +99,17 @@ def _footer(row: Row, width: int) -> list[str]:
     return [f"*{row.label}*", _value(row.values[0]), *[""] * (width - 1)]
 
 
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [_line(head), "|---|" + "---:|" * (len(head) - 1)]
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "---:") -> list[str]:
+    lines = [_line(head), "|---|" + f"{align}|" * (len(head) - 1)]
     return lines + [_line(row) for row in rows]
 
 
 def _line(values: Sequence[str]) -> str:
-    return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"
+    return "|" + "|".join(value.replace("|", "\\|") or " " for value in values) + "|"
 
 
 def _value(value: Value) -> str:
-    text = f"**{value.text}**" if value.best else value.text
-    if value.chance:
-        text = f"≈ {text}"
+    text = f"**{value.text}**" if value.bold else value.text
     return "".join(
         [
             text,

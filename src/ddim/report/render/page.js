@@ -69,12 +69,14 @@ for (const body of document.querySelectorAll(".table tbody")) {
 
 // Curves: for the current colour scheme, again when it changes. Bokeh's legend hides curves.
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const darkColours = JSON.parse(document.getElementById("dark-colours").textContent);
+const recoloured = (text) => text.replace(/#[0-9a-f]{6}/g, (colour) => darkColours[colour] ?? colour);
 const draw = async (figure) => {
-  const data = JSON.parse(figure.querySelector(".plot-data").textContent);
+  const text = figure.querySelector(".plot-data").textContent;
   const place = figure.querySelector(".canvas");
   figure.view?.clear();
   place.replaceChildren();
-  const item = data[dark.matches ? "dark" : "light"];
+  const item = JSON.parse(dark.matches ? recoloured(text) : text);
   figure.view = await Bokeh.embed.embed_item(item, place);
 };
 const drawAll = async () => {
@@ -97,7 +99,7 @@ for (const browser of document.querySelectorAll(".browser")) {
     const source = data.pictures[`${s} ${key}`];
     image.src = source.startsWith("#")
       ? document.querySelector(`[data-grid="${source.slice(1)}"]`).src : source;
-    image.alt = `64 generated images, S = ${s}, ${label}`;
+    image.alt = `Generated images, S = ${s}, ${label}`;
     image.dataset.cell = `${s} ${key}`;
     browser.querySelector("[data-shows=steps]").textContent = s;
     browser.querySelector("[data-shows=eta]").textContent = label;

@@ -21,7 +21,8 @@ def render(document: Document) -> str:
     plots = [block for block in document.blocks() if isinstance(block, Plot)]
     template = _environment().get_template("page.html.j2")
     bokeh = curves.script() if plots else ""
-    return str(template.render(document=document, bokeh=bokeh, metrics=_plain(document.metrics)))
+    texts = {"metrics": _plain(document.metrics), "dark_colours": _plain(curves.DARK)}
+    return str(template.render(document=document, bokeh=bokeh, **texts))
 
 
 @cache
@@ -60,9 +61,8 @@ def _plain(value: Any) -> str:
 
 
 def _plot_json(plot: Plot) -> str:
-    """Both colourings of a plot: {"light": ..., "dark": ...}."""
-    light, dark = (curves.item(plot, dark=dark) for dark in (False, True))
-    return f'{{"light": {light}, "dark": {dark}}}'.replace("</", "<\\/")
+    """The curves of a plot, which the page recolours for dark ground."""
+    return curves.item(plot).replace("</", "<\\/")
 
 
 def _markdown(text: str) -> str:
