@@ -304,7 +304,7 @@ def _verdict(result: DiscreteResult) -> Verdict:
     """A claim of equality: no deviation may be larger than chance allows."""
     agree = result.largest_deviation <= result.allowed_deviation
     return Verdict(
-        claim="The discrete process has the same marginals for every η.",
+        claim="The discrete process has the same marginals for every η",
         source=SOURCE,
         paper="",
         ours=f"largest deviation {result.largest_deviation:.1f} standard errors",

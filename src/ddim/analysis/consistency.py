@@ -163,7 +163,7 @@ def _verdicts(result: ConsistencyResult) -> tuple[Verdict, ...]:
     ours = f"{_shares(result, 0.0)} with η = 0, {_shares(result, 1.0)} with η = 1 at S = {steps}"
     return (
         Verdict(
-            claim="From one x_T, few steps give the longest chain's image if η = 0, not if η = 1.",
+            claim="From one x_T, few steps give the longest chain's image if η = 0, not if η = 1",
             source=SOURCE,
             paper="",
             ours=ours,

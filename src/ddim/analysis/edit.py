@@ -232,7 +232,7 @@ def _verdicts(result: EditResult) -> tuple[Verdict, Verdict]:
     kept = hypotheses.decide([hypotheses.paired("distance: DDIM - DDPM", nearer)])
     return (
         Verdict(
-            claim="Moving DDIM's latent by a difference of class means edits the image.",
+            claim="Moving DDIM's latent by a difference of class means edits the image",
             source=SOURCE,
             paper="",
             ours=f"seen as target: {result.as_target(ours)[0]:.0%}, random direction "
@@ -242,7 +242,7 @@ def _verdicts(result: EditResult) -> tuple[Verdict, Verdict]:
         ),
         Verdict(
             claim="Edited through DDIM's latent, an image stays nearer to itself than through "
-            "DDPM's.",
+            "DDPM's",
             source=SOURCE,
             paper="",
             ours=f"distance to the original: {ours.distance[0]:.2f} (DDIM), "

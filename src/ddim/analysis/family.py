@@ -329,7 +329,7 @@ def _step_error(result: FamilyResult) -> float:
 def _on_marginals_verdict(result: FamilyResult) -> Verdict:
     """A claim of equality: none of many deviations may be larger than chance allows."""
     return Verdict(
-        claim="q(x_t | x_0) is the same for every σ.",
+        claim="q(x_t | x_0) is the same for every σ",
         source="lecture (22:43); paper, Lemma 1",
         paper="",
         ours=f"largest deviation {result.largest_deviation:.1f} standard errors",
@@ -341,7 +341,7 @@ def _on_marginals_verdict(result: FamilyResult) -> Verdict:
 def _on_steps_verdict(result: FamilyResult) -> Verdict:
     error = _step_error(result)
     return Verdict(
-        claim="η = 1 over all T steps is DDPM's sampler.",
+        claim="η = 1 over all T steps is DDPM's sampler",
         source="lecture, Case 1; paper, Sec. 4.1",
         paper="",
         ours=f"steps differ by at most {error:.0e}",

@@ -250,7 +250,7 @@ def _verdict(result: InterpolationResult) -> Verdict:
         for ends in ENDS
     ]
     return Verdict(
-        claim="The middle of slerp's path is nearer to real images than the cross-fade's middle.",
+        claim="The middle of slerp's path is nearer to real images than the cross-fade's middle",
         source=SOURCE,
         paper="",
         ours=f"distance, ends = 1: {shares[1]} (encoded images), {shares[0]} (random latents)",

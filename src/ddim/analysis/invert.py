@@ -226,7 +226,7 @@ def _verdicts(result: InversionResult) -> tuple[Verdict, Verdict]:
     unique, returned = hypotheses.decide([one]), hypotheses.decide([back])
     return (
         Verdict(
-            claim="DDPM encodes one image differently every time; DDIM has one latent for it.",
+            claim="DDPM encodes one image differently every time; DDIM has one latent for it",
             source="lecture, limitation 2 (02:01, 03:03)",
             paper="",
             ours=f"spread per pixel {ddpm.spread:.2f} (DDPM), {ddim.spread:g} (DDIM)",
@@ -234,7 +234,7 @@ def _verdicts(result: InversionResult) -> tuple[Verdict, Verdict]:
             word=unique.word,
         ),
         Verdict(
-            claim="Encoding and decoding returns the image more nearly by DDIM than by DDPM.",
+            claim="Encoding and decoding returns the image more nearly by DDIM than by DDPM",
             source="paper, Sec. 4.3 and 5.4",
             paper="",
             ours=f"squared error {ddim.mse[0]:.2g} (DDIM), {ddpm.mse[0]:.2g} (DDPM)",

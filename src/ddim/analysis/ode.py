@@ -118,7 +118,7 @@ def _verdict(result: OdeResult) -> Verdict:
     )
     first, last = result.errors[0], result.errors[-1]
     return Verdict(
-        claim="With σ = 0, more steps solve the ODE more closely.",
+        claim="With σ = 0, more steps solve the ODE more closely",
         source=SOURCE,
         paper="",
         ours=f"error {first:.0%} at S = {result.steps[0]}, {last:.1%} at S = {result.steps[-1]}",

@@ -301,7 +301,7 @@ def _verdict(result: SigmaResult) -> Verdict:
     )
     equal = result.rising[0].largest <= ROUNDING
     return Verdict(
-        claim="With σ = 0 the image is fixed by x_T; it varies more as η grows.",
+        claim="With σ = 0 the image is fixed by x_T; it varies more as η grows",
         source="lecture (42:02); paper, Sec. 4.1",
         paper="",
         ours=f"spread {_means(result)} at η = {_etas(result)}",

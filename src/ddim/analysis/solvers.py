@@ -282,7 +282,7 @@ def _verdicts(result: SolversResult) -> tuple[Verdict, ...]:
     best = min(pairs, key=lambda pair: (pair[0].distance or 0.0) / (pair[1].distance or 1.0))
     new, ours = best
     verdict = Verdict(
-        claim="At equal cost, newer solvers come nearer to the ODE's solution than DDIM.",
+        claim="At equal cost, newer solvers come nearer to the ODE's solution than DDIM",
         source=SOURCE,
         paper="",
         ours=(

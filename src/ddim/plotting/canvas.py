@@ -77,11 +77,24 @@ def level(axes: Axes, y: float, label: str = "") -> None:
     axes.axhline(y, color=GUIDE, linewidth=1.4, linestyle=":", label=label or "_")
 
 
-def span(axes: Axes, y: float, ends: Sequence[float], label: str) -> None:
-    """A horizontal line at `y` with a marker at each end and a label above its middle."""
-    axes.plot(ends, [y] * len(ends), color=stroke(1).light, marker="o", linewidth=2, markersize=7)
-    middle = float(np.sqrt(ends[0] * ends[-1]))  # of a logarithmic axis
-    axes.annotate(label, (middle, y), (0, 4), textcoords="offset points", ha="center", size=11)
+def bars_of_error(
+    axes: Axes, index: int, x: Points, y: Points, half: Points, filled: Sequence[bool]
+) -> None:
+    """Points of series `index` with bars of y - half to y + half; some filled, some hollow."""
+    look = stroke(index)
+    axes.plot(x, y, color=look.light, linestyle=look.dash, linewidth=1.2, alpha=0.6)
+    for point, value, error, is_filled in zip(x, y, half, filled, strict=True):
+        axes.errorbar(
+            point,
+            value,
+            yerr=error,
+            color=look.light,
+            marker=look.marker,
+            markersize=9,
+            markerfacecolor=look.light if is_filled else "white",
+            capsize=4,
+            linewidth=2,
+        )
 
 
 def bars(axes: Axes, index: int, values: np.ndarray, bins: int, label: str) -> None:
