@@ -56,6 +56,18 @@ def test_downloads_are_kept_only_when_right(tmp_path):
         get(sha256)
 
 
+def test_a_file_of_ours_is_taken_as_what_it_says_that_it_is(tmp_path):
+    unet, source = randomised(tiny()), tmp_path / "ema.safetensors"
+    weights.save(source, unet, kind="ema", info={"source": "trained here", "trained_steps": 3})
+    options = {"sha256": files.sha256(source), "arguments": TINY, "cache": tmp_path}
+    assert same(published.import_published(source, kind="ema", **options), unet)
+    with pytest.raises(ValueError, match=r"ema\.safetensors holds ema weights, train\.import_weig"):
+        published.import_published(source, kind="raw", **options)
+    wider = options | {"arguments": TINY | {"channels": 2 * TINY["channels"]}}
+    with pytest.raises(ValueError, match=r"model\.channels is .*, the weights in .* have"):
+        published.import_published(source, kind="ema", **wider)
+
+
 def test_the_stage_keeps_downloads_apart_from_the_images(tmp_path, monkeypatch):
     """data.root may be a zip, or a folder in which every file is taken for an image."""
     unet, source = randomised(tiny()), tmp_path / "w.ckpt"

@@ -37,6 +37,8 @@ def test_one_command_makes_the_report(project: Path) -> None:
     assert metrics["reconstruct"]["S4"]["mse"] > 0
     for file in ("README.md", "index.html", "tables/table1_fid.csv", "timings/train.json"):
         assert (report / file).stat().st_size > 0
+    weights = project / "out/digits/train/ema.safetensors"
+    assert (report / "ema.safetensors").read_bytes() == weights.read_bytes()
 
 
 def test_nothing_to_do_is_nothing_done(project: Path) -> None:

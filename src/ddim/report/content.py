@@ -40,7 +40,7 @@ def document(results: Results) -> Document:
         reproduction.part(results),
     ]
     return Document(
-        title=f"DDIM on {results.reference.data.name}",
+        title=f"DDIM on {results.cfg.name}",
         subtitle=(
             "One network trained as a DDPM, sampled by every member of the DDIM family: "
             f"{_counts(results)}."

@@ -31,7 +31,7 @@ def fid(results: Results) -> Plot:
         series, data = [*series, *thin], [*data, *more]
     return Plot(
         name="fid",
-        title=f"Ours: {results.reference.data.name}, {_of_n(filled, hollow)}",
+        title=f"Ours: {results.cfg.name}, {_of_n(filled, hollow)}",
         x_label=STEPS_LABEL,
         y_label="FID",
         series=tuple(series),
@@ -143,7 +143,7 @@ def heat_map(results: Results) -> HeatMap:
     theirs = paper.FID[name]
     steps = sorted({s for row in theirs.values() for s in row})
     ours = Heat(
-        title=f"Ours: {results.reference.data.name}, n = {numbers.count(n)}",
+        title=f"Ours: {results.cfg.name}, n = {numbers.count(n)}",
         rows=tuple(map(numbers.eta_label, results.etas)),
         columns=tuple(map(str, results.steps)),
         values=_grid(results, {key: value.mean for key, value in values.items()}),
@@ -188,7 +188,7 @@ def reconstruction(results: Results) -> Plot:
     published = paper.RECONSTRUCTION[paper.DEFAULT]
     ours = Series(
         "error",
-        f"ours, {results.reference.data.name}",
+        f"ours, {results.cfg.name}",
         tuple(float(c.steps) for c in columns),
         tuple(c.mse for c in columns),
         tuple(c.interval[0] for c in columns),
