@@ -39,8 +39,8 @@ def moved(*overrides: str, changed: str = "") -> set[str]:
 def test_one_more_cell_runs_the_sections_that_look_at_it() -> None:
     assert moved("sweep.steps=[10,100]") == set()
     assert moved("sweep.steps=[10,100]", "sweep.eta=[0.0,0.2,0.3,0.5,1.0,hat]") == {"speed"}
-    assert moved("sweep.steps=[10,20,100]") == {"speed", "consistency"}
-    assert moved("sweep.steps=[10,100,1000]") == READERS
+    assert moved("sweep.steps=[10,20,100]") == {"speed", "consistency", "sigma"}
+    assert moved("sweep.steps=[10,100,1000]") == READERS | {"sigma"}
 
 
 def test_a_cell_that_was_sampled_anew_runs_them_too() -> None:

@@ -81,6 +81,8 @@ def measure(context: Context) -> ConsistencyResult:
     if 0.0 not in etas or len(steps) < 2:
         return ConsistencyResult(steps, etas, 0, {}, {})
     images = {(eta, S): context.cell_images(S, eta) for eta in etas for S in steps}
+    fewest = min(map(len, images.values()))
+    images = {place: every[:fewest] for place, every in images.items()}
     distances: dict[tuple[float, int], Distance] = {}
     for eta in etas:
         distances |= _distances(context, eta, {S: images[eta, S] for S in steps})
@@ -163,7 +165,7 @@ def _verdicts(result: ConsistencyResult) -> tuple[Verdict, ...]:
     ours = f"{_shares(result, 0.0)} with η = 0, {_shares(result, 1.0)} with η = 1 at S = {steps}"
     return (
         Verdict(
-            claim="From one x_T, few steps give the longest chain's image if η = 0, not if η = 1",
+            claim="From one x_T, few steps come nearer to the longest chain's image if η = 0",
             source=SOURCE,
             paper="",
             ours=ours,

@@ -155,7 +155,7 @@ def _verdicts(result: PathResult) -> tuple[Verdict, ...]:
     )
     means = ", ".join(f"{mean:.2f}" for mean in quarters.mean(1))
     verdict = Verdict(
-        claim="The prediction of x_0 sharpens on the way from noise to image",
+        claim="The prediction of x_0 comes nearer to the final image on the way from noise",
         source=SOURCE,
         paper="",
         ours=f"distance to the final image by quarter of the steps: {means}",

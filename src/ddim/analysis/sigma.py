@@ -305,7 +305,8 @@ def _verdict(result: SigmaResult) -> Verdict:
         source="lecture (42:02); paper, Sec. 4.1",
         paper="",
         ours=f"spread {_means(result)} at η = {_etas(result)}",
-        test=f"η by η, paired by x_T: {decision.summary}",
+        test=f"η by η, paired by x_T: {decision.summary}; η = 0 equal to "
+        f"{result.rising[0].largest} grey levels",
         word=decision.word if equal else CONTRADICTED,
     )
 

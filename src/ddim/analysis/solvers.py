@@ -62,6 +62,7 @@ class Solution:
     """The ODE's solution: DDIM's longest chain, from the same x_T."""
 
     steps: int
+    precision: str  # in which it was sampled
     features: np.ndarray  # float32 [k,D] of its first images, at most as many as a row has
     unrelated: float  # mean distance of two of its images
     fid: intervals.Estimate | None  # None where it has fewer images than a row
@@ -202,7 +203,8 @@ def _solution(context: Context, reference: ReferenceStatistics) -> Solution | No
     n, longest = cfg.analysis.solvers.num_images, max(cfg.sweep.steps)
     features = context.features(context.cell_images(longest, 0.0, n))
     fid = frechet_distance(features, reference) if len(features) == n else None
-    return Solution(longest, features, statistics.unrelated_distance(features), fid)
+    unrelated = statistics.unrelated_distance(features)
+    return Solution(longest, cfg.sample.precision, features, unrelated, fid)
 
 
 # --- presentation ---------------------------------------------------------------------------------
@@ -243,7 +245,10 @@ def _text(result: SolversResult) -> str:
     if solution is None:
         return text
     lucky = [row for row in result.rows if _is_lucky(row, solution)]
-    text += f" The ODE's solution is DDIM's chain of {solution.steps} steps."
+    text += (
+        f" The ODE's solution is DDIM's chain of {solution.steps} steps, sampled in "
+        f"{solution.precision}; the rows are in 32-true."
+    )
     if lucky:
         names = ", ".join(f"{row.name} with {row.nfe} evaluations" for row in lucky)
         text += (

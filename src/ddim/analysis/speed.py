@@ -34,7 +34,7 @@ PAPER = (  # Table 1: S and FID of eta = 0 against S = 1000 of eta = 1
     "CIFAR-10: S = 20: 6.84, S = 50: 4.67, S = 100: 4.16 against 4.73"
 )
 DDIM, DDPM = "0.0", "1.0"  # eta of the deterministic row, and of DDPM's
-CLAIMED_RATIO = 10  # times fewer evaluations, at least
+CLAIMED = (10, 50)  # times fewer evaluations: the paper's range
 NONE = "none"
 
 
@@ -59,7 +59,8 @@ class Chain:
     nfe: int
     fid: CellEstimate  # at the n at which they are compared
     shorter: tuple[Shorter, ...]
-    decision: Decision | None  # of all those that are CLAIMED_RATIO times cheaper; None: of none
+    claimed: tuple[Shorter, ...]  # those that are as much cheaper as the paper claims
+    decision: Decision | None  # of these; None: there are none
 
     @property
     def name(self) -> str:
@@ -81,6 +82,7 @@ class SpeedResult:
     """Every chain, and the margin that "as good" allows."""
 
     margin: float
+    T: int
     chains: tuple[Chain, ...]
 
     def chain(self, eta: str) -> Chain | None:
@@ -96,7 +98,7 @@ def measure(context: Context) -> SpeedResult:
     longest = max(cfg.sweep.steps)
     row = [(S, DDIM) for S in sorted(cfg.sweep.steps) if DDIM in _etas(context)][:-1]
     chains = [_chain(fid, nfe, (longest, eta), row, margin) for eta in _etas(context)]
-    return SpeedResult(margin, tuple(chains))
+    return SpeedResult(margin, cfg.diffusion.T, tuple(chains))
 
 
 def _etas(context: Context) -> list[str]:
@@ -106,30 +108,27 @@ def _etas(context: Context) -> list[str]:
 def _chain(
     fid: Grid, nfe: Mapping[Column, int], chain: Column, row: Sequence[Column], margin: float
 ) -> Chain:
-    """One chain against every shorter trajectory: all tested together."""
+    """One chain against every shorter trajectory: all at one n, all tested together."""
     steps, eta = chain
-    comparisons = [fid.contrast(f"S = {S}", {(S, e): 1.0, chain: -(1 + margin)}) for S, e in row]
+    n = fid.n([*row, chain])
+    at = {column: fid.values[column].at(n) for column in (*row, chain)}
+    comparisons = [fid.contrast(f"S = {S}", {(S, e): 1.0, chain: -(1 + margin)}, n) for S, e in row]
     good = set(decide(comparisons).below) if comparisons else set()
-    shorter = [
+    shorter = tuple(
         Shorter(
             S,
             nfe[S, e],
-            _at(fid, (S, e), chain).mean,
-            fid.difference(comparison.name, (S, e), chain),
+            at[S, e].mean,
+            fid.contrast(comparison.name, {(S, e): 1.0, chain: -1.0}, n),
             comparison,
             comparison in good,
         )
         for (S, e), comparison in zip(row, comparisons, strict=True)
-    ]
-    claimed = [s.comparison for s in shorter if nfe[chain] >= CLAIMED_RATIO * s.nfe]
-    at = _at(fid, chain, *row[:1]) if row else fid.values[chain]
-    decision = decide(claimed) if claimed else None
-    return Chain(steps, eta, nfe[chain], at, tuple(shorter), decision)
-
-
-def _at(fid: Grid, column: Column, other: Column) -> CellEstimate:
-    """The estimate of `column` at the n at which it is compared with `other`."""
-    return fid.values[column].at(fid.n([column, other]))
+    )
+    least, most = CLAIMED
+    claimed = tuple(each for each in shorter if least <= nfe[chain] / each.nfe <= most)
+    decision = decide([each.comparison for each in claimed]) if claimed else None
+    return Chain(steps, eta, nfe[chain], at[chain], shorter, claimed, decision)
 
 
 def _label(eta: str) -> str:
@@ -154,13 +153,14 @@ def present(result: SpeedResult) -> SectionContent:
         "Holm's correction over the shorter trajectories. With this margin the paper's own Table "
         "1 gives 50 times (CIFAR-10) and 10 times (CelebA) against DDPM's chain. Cost is counted "
         "in evaluations of the network for an image. FID falls with the number of images it is "
-        f"computed from: each here is of its cell's first {n}."
+        f"computed from: each here is of its cell's first {n}, and the margin is a share of an FID "
+        "that still holds the bias of so few images."
     )
     return SectionContent(
         finding=" ".join(_sentence(chain) for chain in chains),
         text=text,
         numbers=_numbers(result),
-        verdicts=_verdicts(chains[0], result.margin),
+        verdicts=_verdicts(result, ddpm),
         figures=(_figure(result),),
         tables=(_table(result),),
     )
@@ -176,17 +176,18 @@ def _sentence(chain: Chain) -> str:
     )
 
 
-def _verdicts(chain: Chain, margin: float) -> tuple[Verdict, ...]:
-    if chain.decision is None:
+def _verdicts(result: SpeedResult, chain: Chain | None) -> tuple[Verdict, ...]:
+    """Against DDPM with all T steps, which is what the paper's claim is about."""
+    if chain is None or chain.steps != result.T or chain.decision is None:
         return ()
-    cheap = [each for each in chain.shorter if chain.nfe >= CLAIMED_RATIO * each.nfe]
-    ours = ", ".join(f"S = {each.steps}: {each.fid:.3g}" for each in cheap)
+    ours = ", ".join(f"S = {each.steps}: {each.fid:.3g}" for each in chain.claimed)
     verdict = Verdict(
         claim="10 to 50 times fewer evaluations give comparable quality",
         source=SOURCE,
         paper=PAPER,
         ours=f"{ours} against {chain.fid.mean:.3g} ({chain.name})",
-        test=f"non-inferior within {margin:.0%}: {chain.decision.summary}, n = {chain.fid.n}",
+        test=f"non-inferior within {result.margin:.0%}: {chain.decision.summary}, "
+        f"n = {chain.fid.n}",
         word=chain.decision.word_of_any,
     )
     return (verdict,)

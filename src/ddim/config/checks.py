@@ -207,7 +207,8 @@ def check_sigma(sigma: "schema.Sigma") -> None:
 def check_interpolate(interpolate: "schema.Interpolate") -> None:
     """The settings analysis.interpolate.*."""
     points = interpolate.points
-    _require(points >= 3, "analysis.interpolate.points", "at least 3", points)
+    ok = points >= 3 and points % 2 == 1
+    _require(ok, "analysis.interpolate.points", "an odd number, at least 3", points)
 
 
 def check_edit(edit: "schema.Edit") -> None:

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.evaluation import intervals
 from ddim.evaluation.hypotheses import Comparison
 from ddim.records.cell import Cell, CellKey, Interval, Measured, Subset
 from ddim.records.covariances import Covariances
@@ -80,8 +79,13 @@ def estimate(cells: Sequence[Cell], measure: Measure) -> CellEstimate | None:
 
 
 def _subset(measured: Measured, n: int) -> Subset:
-    (match,) = [subset for subset in measured.subsets if subset.n == n]
-    return match
+    match = [subset for subset in measured.subsets if subset.n == n]
+    if len(match) != 1:
+        raise ValueError(
+            f"the seeds of a cell have other numbers of images: one lacks those of the first {n}; "
+            "run the stages sample and evaluate for all of sweep.seeds"
+        )
+    return match[0]
 
 
 def _pooled(n: int, numbers: Sequence[Measured | Subset], measure: Measure) -> CellEstimate:
@@ -93,10 +97,17 @@ def _pooled(n: int, numbers: Sequence[Measured | Subset], measure: Measure) -> C
     ends = [getattr(one, f"{measure.key}_interval") for one in numbers]
     if len(values) == 1:
         return CellEstimate(values[0], ends[0], None, n)
-    errors = [intervals.standard_error(v, high) for v, (_, high) in zip(values, ends, strict=True)]
-    mean, half = fmean(values), intervals.Z * math.hypot(*errors) / len(values)
+    mean, half = fmean(values), math.hypot(*_halves(measure, values, ends)) / len(values)
     low = mean - half if measure is KID else max(mean - half, 0.0)
-    return CellEstimate(mean, (low, mean + half), std, n)
+    high = mean + half if measure.is_paired else min(mean + half, 1.0)
+    return CellEstimate(mean, (low, high), std, n)
+
+
+def _halves(measure: Measure, values: Sequence[float], ends: Sequence[Interval]) -> list[float]:
+    """Half the width of each interval: above the number, which is not cut, or of a share's both."""
+    if measure.is_paired:
+        return [high - value for value, (_, high) in zip(values, ends, strict=True)]
+    return [(high - low) / 2 for low, high in ends]
 
 
 @dataclass(frozen=True)
@@ -118,13 +129,16 @@ class Grid:
         """The number of images at which cells can be compared: that of the smallest of them."""
         return min(self.values[column].n for column in columns)
 
-    def contrast(self, name: str, weights: Mapping[Column, float]) -> Comparison:
+    def contrast(
+        self, name: str, weights: Mapping[Column, float], n: int | None = None
+    ) -> Comparison:
         """The sum of weight x number over cells, at equal n, and its standard error.
 
-        Cells of one seed share their noise image by image; seeds are independent.
+        Cells of one seed share their noise image by image; seeds are independent. n: of images; if
+        not given, those of the smallest of these cells.
         """
         assert self.measure.is_paired, self.measure
-        n = self.n(list(weights))
+        n = self.n(list(weights)) if n is None else n
         value = math.fsum(w * self.values[column].at(n).mean for column, w in weights.items())
         variances = (self._variance(n, seed, weights) for seed in self.seeds)
         return Comparison(name, value, math.sqrt(math.fsum(variances)) / len(self.seeds))

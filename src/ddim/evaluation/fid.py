@@ -11,7 +11,7 @@ same noise, that of the difference is std(influence_1 - influence_2) / sqrt(n). 
 for the expected number at this n against this very reference, which is what cells of one table have
 in common; it covers neither FID's bias at small n (see the floor) nor another reference. Simulated
 coverage is 93 to 99 %, too wide rather than too narrow where n is not much larger than D
-(tests/evaluation/test_coverage.py).
+(test_intervals.py, test_influences.py).
 """
 
 from dataclasses import dataclass

@@ -65,10 +65,12 @@ def floor(held_out: np.ndarray, n: int, evaluator: CellEvaluator) -> Floor:
     num_blocks = min(len(held_out) // n, MAX_BLOCKS)
     blocks = [held_out[i * n : (i + 1) * n] for i in range(num_blocks)]
     measured = [evaluator.measure_features(block)[0] for block in blocks]
-    fid, kid, precision = (
+    fid, kid = (
         _mean([(getattr(m, key), getattr(m, f"{key}_interval")) for m in measured])
-        for key in ("fid", "kid", "precision")
+        for key in ("fid", "kid")
     )
+    inside = [round(m.precision * m.n_paired[0]) for m in measured]
+    precision = intervals.of_share(sum(inside), sum(m.n_paired[0] for m in measured))
     return Floor(
         n=n,
         blocks=num_blocks,
@@ -77,7 +79,7 @@ def floor(held_out: np.ndarray, n: int, evaluator: CellEvaluator) -> Floor:
         kid=kid[0],
         kid_interval=kid[1:],
         precision=precision[0],
-        precision_interval=(max(precision[1], 0.0), min(precision[2], 1.0)),
+        precision_interval=precision[1:],
     )
 
 

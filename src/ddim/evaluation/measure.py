@@ -20,7 +20,10 @@ from ddim.runtime.files import scratch
 
 Estimates = dict[tuple[str, int], Estimate]  # by measure ("fid", "kid") and number of images
 
-INTERVAL = "95 %, delta method over the generated images, reference held fixed"
+INTERVAL = (
+    "95 % over the generated images, reference held fixed (FID, KID: delta method; precision: "
+    "Wilson's; recall: jackknife)"
+)
 
 
 class CellEvaluator:

@@ -22,6 +22,7 @@ from ddim.records.reference import Floor, Reference
 from ddim.records.section import Section
 from ddim.records.timing import Timing
 from ddim.records.training import Training
+from ddim.runtime import files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +123,7 @@ def load(folder: Path) -> Results:
     )
     _require_one_set_of_weights(results)
     _require_pictures(results)
+    _require_published_weights(results)
     return results
 
 
@@ -189,6 +191,14 @@ def _require_one_set_of_weights(results: Results) -> None:
                 f"({kind} {expected[:12]}): run `{commands.sample(key)}` and "
                 f"`{commands.evaluate(key)}` again"
             )
+
+
+def _require_published_weights(results: Results) -> None:
+    """Weights that lie beside the report, if any do, are those that it is of."""
+    kind = results.cfg.sample.weights.value
+    path = results.folder / f"{kind}.safetensors"
+    if path.is_file() and files.sha256(path) != results.training.sha256[kind]:
+        refuse(path, "holds other weights than train.json says", commands.TRAIN)
 
 
 def _require_pictures(results: Results) -> None:

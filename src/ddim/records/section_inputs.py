@@ -36,12 +36,22 @@ READS: dict[str, Reads] = {
 }
 
 
+# What else of `sweep` a section reads, by its settings: `sigma` counts the evaluations of every S,
+# `solvers` starts from the x_T of the first seed.
+SETTINGS: dict[str, Callable[[Config], object]] = {
+    "sigma": lambda cfg: list(cfg.sweep.steps),
+    "solvers": lambda cfg: cfg.sweep.seeds[0],
+}
+
+
 def write(cfg: Config, cells: Mapping[CellKey, str]) -> None:
     """Write the input of every section; cells: the fingerprint of each one's measurement."""
     for name in cfg.analysis.sections:
-        reads = READS.get(name)
-        text = "nothing of the sweep"
-        if reads is not None:
-            read = {key.name: value for key, value in cells.items() if reads(cfg, key)}
-            text = fingerprints.fingerprint(read)
+        read: dict[str, object] = {}
+        if name in READS:
+            reads = READS[name]
+            read["cells"] = {key.name: value for key, value in cells.items() if reads(cfg, key)}
+        if name in SETTINGS:
+            read["settings"] = SETTINGS[name](cfg)
+        text = fingerprints.fingerprint(read) if read else "nothing of the sweep"
         write_text(paths.section_input(cfg, name), f"{text}\n")

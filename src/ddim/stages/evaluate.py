@@ -37,7 +37,7 @@ def run(cfg: Config) -> None:
         evaluator = _evaluator(cfg)
         for cell, sampled, fingerprint in todo:
             _measure(cell, sampled, (fingerprint, against), evaluator)
-    if not by_hand or all(paths.influences(cell).is_file() for cell in cells):
+    if not by_hand or (paths.in_grid(cfg) and _is_whole(cells)):
         _write_covariances(cfg, cells)
 
 
@@ -101,6 +101,18 @@ def _measure(
     _draw(cfg)
     Cell(sampled=sampled, measured=measured, fingerprint=fingerprint).write(path)
     print(f"{name}: FID {measured.fid:.2f}, KID {measured.kid:.4f}")
+
+
+def _is_whole(cells: list[Config]) -> bool:
+    """Whether every cell of the grid has its numbers, and the influences of just these."""
+    against = fingerprints.reference(cells[0])
+    for cell in cells:
+        if not (paths.sampled_record(cell).is_file() and paths.cell_record(cell).is_file()):
+            return False
+        fingerprint = fingerprints.measurement(cell, samples.record(cell), against)
+        if not (is_measured(cell, fingerprint) and has_influences(cell, fingerprint)):
+            return False
+    return True
 
 
 def _write_covariances(cfg: Config, cells: list[Config]) -> None:

@@ -87,7 +87,7 @@ def is_there(cfg: Config, plan: "CellPlan", *, move: bool) -> bool:
         return True
     if waits_outside and move:
         _move_file(outside / _TIMING, paths.cell_timing(cfg))
-        for suffix in (".json", ".png"):  # its measurement: the grid's lie in reports/
+        for suffix in (".json", ".npz", ".png"):  # its measurement: the grid's lie in reports/
             (outside / f"{plan.name}{suffix}").unlink(missing_ok=True)
         _move(outside, place)
     return waits_outside
