@@ -87,7 +87,7 @@ def engines(n: int, dim: int, options: Options, findings: Findings) -> None:
     findings.note("| `evaluate.engine` | FID | KID | precision | recall |")
     findings.note("|---|---|---|---|---|")
     for name, engine in used.items():
-        precision, recall = engine.precision_recall(generated)
+        (precision, *_), (recall, *_) = engine.precision_recall(generated)
         findings.note(
             f"| `{name}` | {engine.fid(generated).value:.10f} | {engine.kid(generated).value:.10f} "
             f"| {precision:.4f} | {recall:.4f} |"

@@ -58,7 +58,10 @@ def import_published(
 
 def _is_ours(path: Path) -> bool:
     """Whether a *.safetensors file was written by ddim.weights."""
-    _, entries = weights.read(path)
+    try:
+        _, entries = weights.read(path)
+    except ValueError:
+        return False  # who reads it as diffusers' next says what is wrong with it
     return weights.KEY in entries
 
 
