@@ -17,7 +17,7 @@ from ddim.config import params, paths
 from ddim.config.schema import Config
 from ddim.records import fingerprints, samples
 from ddim.records.cell import CellKey, Weights
-from ddim.records.existing import has_influences, is_measured, is_reconstructed
+from ddim.records.existing import is_measured, is_reconstructed
 from ddim.runtime.cli import command
 from ddim.sampling import cell
 
@@ -98,8 +98,7 @@ def _measured(cfg: Config, against: str) -> str | None:
     if not (paths.sampled_record(cfg).is_file() and _with_picture(record)):
         return ABSENT
     fingerprint = fingerprints.measurement(cfg, samples.record(cfg), against)
-    good = is_measured(cfg, fingerprint) and has_influences(cfg, fingerprint)
-    return None if good else OTHER
+    return None if is_measured(cfg, fingerprint) else OTHER
 
 
 def _column(cfg: Config, weights: Weights) -> str | None:

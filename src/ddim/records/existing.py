@@ -14,22 +14,25 @@ from ddim.records.reconstruction import Reconstruction
 
 
 def is_measured(cfg: Config, fingerprint: str) -> bool:
-    """Whether the configured cell's record is there, of this fingerprint."""
+    """Whether the configured cell's numbers are there, and each image's share in them, of this one.
+
+    What each image contributes is kept for paired comparisons: a record without it is half done.
+    """
     made_by = commands.evaluate(CellKey.of(cfg))
-    return _recorded(Cell, paths.cell_record(cfg), made_by) == fingerprint
+    recorded = _recorded(Cell, paths.cell_record(cfg), made_by)
+    return recorded == fingerprint == _of_influences(paths.influences(cfg))
 
 
-def has_influences(cfg: Config, fingerprint: str) -> bool:
-    """Whether what each image contributes to those numbers is there, of this fingerprint."""
-    path = paths.influences(cfg)
+def _of_influences(path: Path) -> str | None:
+    """The fingerprint in a file of influences; None where there is none, or an unreadable one."""
     if not path.is_file():
-        return False
+        return None
     try:
         with np.load(path) as arrays:
-            return bool(json.loads(str(arrays["about"]))["fingerprint"] == fingerprint)
+            return str(json.loads(str(arrays["about"]))["fingerprint"])
     except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
         print(f"{path} is broken ({error})", flush=True)
-        return False
+        return None
 
 
 def is_reconstructed(cfg: Config, fingerprint: str) -> bool:

@@ -5,7 +5,7 @@ that left the grid is ignored, a cell that is missing is an error that names it 
 that makes it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,14 +110,15 @@ def load(folder: Path) -> Results:
     damaged, of an earlier version of ddim, or of other weights than the rest.
     """
     experiment, cfg = _experiment(folder / "experiment.json")
+    cells = read_cells(folder, cfg)
     results = Results(
         folder=folder,
         experiment=experiment,
         cfg=cfg,
         reference=Reference.read(folder / "reference.json", commands.REFERENCE),
         training=Training.read(folder / "train.json", commands.TRAIN),
-        cells=read_cells(folder, cfg),
-        covariances=read_covariances(folder, cfg),
+        cells=cells,
+        covariances=_covariances(folder, cells),
         reconstructions={S: _reconstruction(folder, S) for S in cfg.reconstruct.steps},
         sections=read_sections(folder, cfg.analysis.sections),
     )
@@ -142,10 +143,13 @@ def read_cells(folder: Path, cfg: Config) -> dict[CellKey, Cell]:
 
 def read_covariances(folder: Path, cfg: Config) -> Covariances:
     """The covariances of the grid's cells in `folder`; ValueError if they are of other cells."""
+    return _covariances(folder, read_cells(folder, cfg))
+
+
+def _covariances(folder: Path, cells: Mapping[CellKey, Cell]) -> Covariances:
     path, made_by = folder / "covariances.json", commands.stage("evaluate")
     covariances = Covariances.read(path, made_by)
-    cells = {key.name: cell.fingerprint for key, cell in read_cells(folder, cfg).items()}
-    if covariances.cells != cells:
+    if covariances.cells != {key.name: cell.fingerprint for key, cell in cells.items()}:
         refuse(path, "is of other measurements than those in cells/", made_by)
     return covariances
 

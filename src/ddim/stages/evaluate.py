@@ -15,7 +15,7 @@ from ddim.config.schema import Config
 from ddim.records import fingerprints, prepared, samples, section_inputs
 from ddim.records.cell import Cell, Sampled
 from ddim.records.covariances import Covariances
-from ddim.records.existing import has_influences, is_measured
+from ddim.records.existing import is_measured
 from ddim.records.results import read_cells
 from ddim.runtime import files
 from ddim.runtime.cli import selects, stage
@@ -37,7 +37,7 @@ def run(cfg: Config) -> None:
         evaluator = _evaluator(cfg)
         for cell, sampled, fingerprint in todo:
             _measure(cell, sampled, (fingerprint, against), evaluator)
-    if not by_hand or (paths.in_grid(cfg) and _is_whole(cells)):
+    if not by_hand or (paths.in_grid(cfg) and _is_whole(cells, against)):
         _write_covariances(cfg, cells)
 
 
@@ -52,7 +52,7 @@ def _todo(cells: list[Config], against: str) -> list[tuple[Config, Sampled, str]
     for cfg in cells:
         sampled, _ = samples.load(cfg)  # verified; a map of every cell would hold its file open
         fingerprint = fingerprints.measurement(cfg, sampled, against)
-        if is_measured(cfg, fingerprint) and has_influences(cfg, fingerprint):
+        if is_measured(cfg, fingerprint):
             _draw(cfg)  # an edit of how pictures are drawn moves no number
             print(f"{sampled.cell.name}: already measured")
         else:
@@ -103,16 +103,13 @@ def _measure(
     print(f"{name}: FID {measured.fid:.2f}, KID {measured.kid:.4f}")
 
 
-def _is_whole(cells: list[Config]) -> bool:
-    """Whether every cell of the grid has its numbers, and the influences of just these."""
-    against = fingerprints.reference(cells[0])
-    for cell in cells:
-        if not (paths.sampled_record(cell).is_file() and paths.cell_record(cell).is_file()):
-            return False
-        fingerprint = fingerprints.measurement(cell, samples.record(cell), against)
-        if not (is_measured(cell, fingerprint) and has_influences(cell, fingerprint)):
-            return False
-    return True
+def _is_whole(cells: list[Config], against: str) -> bool:
+    """Whether every cell of the grid is sampled and measured."""
+    return all(
+        paths.sampled_record(cell).is_file()
+        and is_measured(cell, fingerprints.measurement(cell, samples.record(cell), against))
+        for cell in cells
+    )
 
 
 def _write_covariances(cfg: Config, cells: list[Config]) -> None:
