@@ -1,5 +1,6 @@
 """The entry of every stage and command: what it composes, and how a mistake ends."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 import pytest
 from helpers.imports import modules
+from helpers.params_file import DAMAGED, damaged
 from helpers.pipeline import ROOT
 
 from ddim.config.schema import Config
+from ddim.runtime import arguments
 from ddim.runtime.cli import Parser, command, stage
 
 SOURCES = [["experiment=mnist"], ["-cn", "stage"]]  # conf/, and the committed params.yaml
@@ -50,6 +53,14 @@ def test_a_stage_gets_the_checked_configuration(
         ("sample.n=8", "error: sample.n is called sample.num_images now"),
         ("lecture=default", "error: lecture is called analysis now"),
         ("train.lr=0", "error: train.lr must be greater than 0, got 0.0"),
+        ("train.lr=fast", "error: train.lr must be a number, got 'fast'"),
+        ("train.lr=nan", "error: train.lr must be finite, got nan"),
+        (
+            "cell.steps=3,4",
+            "error: cell.steps=3,4 has several values, which only a stage's -m takes",
+        ),
+        ("cell.steps", "error: 'cell.steps' is no setting: key=value"),
+        ("--mutirun", "error: unrecognized arguments: --mutirun; did you mean --multirun?"),
         ("model=digit", "error: model=digit is no choice; did you mean model=digits? There are: "),
     ],
 )
@@ -59,9 +70,77 @@ def test_a_mistake_ends_a_stage_with_one_line(
     with pytest.raises(SystemExit) as end:
         run(called, monkeypatch, *source, override)
     if source == SOURCES[1] and override.startswith("model="):  # params.yaml chooses from no group
-        message = "error: Could not override 'model'. No match in the defaults list."
+        message = "error: model=digit chooses from conf/, but -cn stage has all settings already: "
     assert str(end.value.code).startswith(message)
     assert "\n" not in str(end.value.code)
+    assert called == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["cell.stpes=10,20"], "error: cell.stpes is no setting; did you mean cell.steps?"),
+        (["cell.steps=10,x"], "error: cell.steps must be a whole number, got 'x'"),
+        (["cell.steps=10,2000"], "error: cell.steps must be at most diffusion.T = 1000, got 2000"),
+        (["train.lr=0", "cell.steps=10,20"], "error: train.lr must be greater than 0, got 0.0"),
+        (["cell.steps=5,10", "cell.eta=0.0,1.0,2.0"], "error: cell.eta must be a number in [0, 1]"),
+        (["hydra/launcher=joblb", "cell.steps=1,2"], "error: hydra/launcher=joblb is no choice"),
+    ],
+)
+def test_a_mistake_ends_a_multirun_before_its_first_job(
+    called: list[Config],
+    monkeypatch: pytest.MonkeyPatch,
+    source: list[str],
+    overrides: list[str],
+    message: str,
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(called, monkeypatch, *source, "-m", *overrides)
+    assert str(end.value.code).startswith(message)
+    assert called == []
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("multirun", [[], ["-m"]])
+@pytest.mark.parametrize(("damage", "line"), DAMAGED)
+def test_a_damaged_params_yaml_ends_a_stage_with_one_line(
+    called: list[Config],
+    monkeypatch: pytest.MonkeyPatch,
+    multirun: list[str],
+    damage: str,
+    line: str,
+) -> None:
+    Path("params.yaml").unlink()
+    Path("params.yaml").write_text(damaged(damage))
+    with pytest.raises(SystemExit) as end:
+        run(called, monkeypatch, "-cn", "stage", *multirun, "cell.steps=10")
+    assert line in str(end.value.code)
+    assert "\n" not in str(end.value.code)
+    assert called == []
+
+
+def test_another_file_of_conf_is_named() -> None:
+    line = "conf/ has no stag.yaml for -cn; did you mean stage?; there are: config, stage"
+    with pytest.raises(ValueError, match=re.escape(line)):
+        arguments.read(["-cn", "stag"], ROOT / "conf")
+
+
+def test_flags_and_settings_may_be_mixed() -> None:
+    read = arguments.read(["cell.steps=1,2", "-cn", "stage", "-m", "cell.eta=0.0"], ROOT / "conf")
+    assert read.for_hydra == ["-cn", "stage", "-m", "cell.steps=1,2", "cell.eta=0.0"]
+    assert (read.config, read.multirun) == ("stage", True)
+
+
+def test_what_a_stage_needs_is_asked_before_it_runs(
+    called: list[Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ready(cfg: Config) -> None:
+        raise ValueError("no room")
+
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    with pytest.raises(SystemExit, match="error: no room"):
+        stage(called.append, ready=ready)
     assert called == []
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -25,6 +26,65 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
         fail()
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]
+
+
+def left_by_a_killed_process(path: Path) -> Path:
+    """What a process of a number that nobody has had left of `path`."""
+    left = path.with_name(f".{path.name}.{2**30}.tmp")
+    left.write_text("half")
+    return left
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed_when_that_is_written(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.txt"
+    other = left_by_a_killed_process(tmp_path / "b.txt")
+    mine = path.with_name(f".a.txt.{os.getppid()}.tmp")  # of a process that is running
+    mine.write_text("half")
+    loaded = tmp_path / f".a.txt.{2**30}.tmp.0123.partial"  # by torch.hub
+    loaded.write_text("half")
+    left_by_a_killed_process(path)
+    files.write_text(path, "new")
+    assert {each.name for each in tmp_path.iterdir()} == {"a.txt", other.name, mine.name}
+    files.remove_others(tmp_path, ["a.txt"])
+    assert {each.name for each in tmp_path.iterdir()} == {"a.txt", mine.name}
+
+
+def test_a_folder_is_replaced_in_one_move_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "section"
+    with files.replacing_folder(folder) as temporary:
+        files.write_text(temporary / "a", "1")
+
+    def fail() -> None:
+        with files.replacing_folder(folder) as temporary:
+            files.write_text(temporary / "a", "2")
+            raise ValueError("half")
+
+    with pytest.raises(ValueError, match="half"):
+        fail()
+    assert [(each.name, each.read_text()) for each in folder.iterdir()] == [("a", "1")]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_an_error_about_a_file_that_is_read_keeps_its_name(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    missing = pytest.raises(FileNotFoundError, match=r"No such file .*source")
+    with missing, files.replacing(tmp_path / "a") as temporary:
+        temporary.write_bytes(source.read_bytes())
+
+
+def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"^\S*/file/a cannot be written: (File exists|Not a dir)"):
+        files.write_text(tmp_path / "file" / "a", "")
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (40_960, "41.0 kB"), (3.2e9, "3.2 GB")]
+)
+def test_a_size_is_for_people(size: float, text: str) -> None:
+    assert files.size_text(size) == text
 
 
 def test_json_round_trip_and_what_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Multiruns: every job is tried, failures are listed at the end, and a GPU belongs to one job."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,16 +46,7 @@ def multirun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-SLURM = pytest.param(
-    "submitit_slurm",
-    marks=[
-        pytest.mark.slurm,
-        pytest.mark.skipif(shutil.which("sbatch") is None, reason="needs a Slurm controller"),
-    ],
-)
-
-
-@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local", SLURM])
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
 def test_the_other_jobs_are_kept_and_failures_are_listed(tmp_path: Path, launcher: str) -> None:
     seed = int(launcher == "joblib")
     done = multirun(tmp_path, f"hydra/launcher={launcher}", "cell.steps=7,5,8", f"cell.seed={seed}")

@@ -11,51 +11,42 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ddim.config import last_compose
+from ddim.config.conf import composed, plain
+from ddim.config.pipeline import check_pipeline, notes
 from ddim.config.schema import Config, as_dict, checked
 from ddim.runtime.files import write_text
-from ddim.runtime.overrides import explain, flat, for_hydra
+from ddim.runtime.overrides import flat
+from ddim.runtime.refusals import explain
+from ddim.runtime.settings_file import load
 
-CONF = Path("conf")
 PARAMS = Path("params.yaml")
-HEADER = "# Composed from conf/; never edit by hand. To change it: python -m ddim.compose "
 
 
 def from_conf(overrides: Sequence[str]) -> DictConfig:
-    """The resolved configuration that conf/ gives under `overrides`; ValueError if out of range."""
-    if not CONF.is_dir():
-        raise ValueError(f"no folder {CONF}/ in {Path.cwd()}: run this from the project's root")
-    arguments = for_hydra(overrides, CONF)
-    with _hydra():
-        cfg = compose("config", overrides=arguments)
-    if checked(cfg).sampler.scheduler is not None:
-        raise ValueError(
-            "sampler.scheduler is for cells run by hand (python -m ddim.stages.sample "
-            "sampler=diffusers sampler.scheduler=...); the pipeline has analysis.solvers.rows"
-        )
+    """The resolved configuration that conf/ gives under `overrides`, for the whole pipeline.
+
+    Raises ValueError for a setting that is none, is out of range, or no whole run can have.
+    """
+    cfg = composed(overrides)
+    check_pipeline(checked(cfg))
     OmegaConf.resolve(cfg)
     return cfg
 
 
-def _hydra() -> AbstractContextManager[object]:
-    """Hydra on conf/: a stage, which Hydra started on it, has that already."""
-    if GlobalHydra.instance().is_initialized():
-        return nullcontext()
-    return initialize_config_dir(str(CONF.absolute()), version_base="1.3")
-
-
 def write(overrides: Sequence[str]) -> None:
-    """Write params.yaml, its own overrides in the first line."""
+    """Write params.yaml, its own overrides in the first line; a note for what has no effect."""
     cfg = from_conf(overrides)
-    write_text(PARAMS, f"{HEADER}{shlex.join(overrides)}".rstrip() + "\n" + OmegaConf.to_yaml(cfg))
+    for note in notes(checked(cfg)):
+        print(f"note: {note}", file=sys.stderr)
+    first = f"{last_compose.HEADER}{shlex.join(overrides)}".rstrip()
+    write_text(PARAMS, f"{first}\n{OmegaConf.to_yaml(cfg)}")
+    last_compose.remember(overrides)
 
 
 def differences() -> tuple[list[str], bool]:
@@ -63,16 +54,13 @@ def differences() -> tuple[list[str], bool]:
 
     A params.yaml that DVC composed (`dvc exp run -S`) carries no overrides to compose again.
     """
-    if not PARAMS.is_file():
-        raise ValueError(f"{PARAMS} is missing: run `python -m ddim.compose`")
-    ours = PARAMS.read_text(encoding="utf-8").startswith(HEADER.rstrip())
-    overrides = _recorded_overrides() if ours else []
-    have, want = _plain(OmegaConf.load(PARAMS)), _plain(from_conf(overrides))
+    overrides = _recorded_overrides()
+    have, want = plain(load(PARAMS)), plain(from_conf(overrides or []))
     keys = [key for key in sorted({*have, *want}) if have.get(key, ...) != want.get(key, ...)]
-    return [_difference(key, have, want) for key in keys], ours
+    return [_difference(key, have, want) for key in keys], overrides is not None
 
 
-def _difference(key: str, have: dict[str, Any], want: dict[str, Any]) -> str:
+def _difference(key: str, have: dict[str, object], want: dict[str, object]) -> str:
     ours, theirs = (repr(side[key]) if key in side else "nothing" for side in (have, want))
     return f"{key}: params.yaml has {ours}, conf/ gives {theirs}"
 
@@ -80,18 +68,24 @@ def _difference(key: str, have: dict[str, Any], want: dict[str, Any]) -> str:
 def check() -> tuple[Config, list[str] | None]:
     """Raise ValueError if params.yaml is stale or invalid.
 
-    One that DVC composed (`dvc exp run -S`) may differ from conf/; it must only be valid.
+    One that DVC composed (`dvc exp run -S`) may differ from conf/; it must be valid, and must have
+    what the last compose set.
 
     Returns the configuration and the overrides under which conf/ gives it, None if none do.
     """
-    lines, ours = differences()
-    for line in lines if ours else ():
-        print(line, file=sys.stderr)
-    if lines and ours:
-        command = f"python -m ddim.compose {shlex.join(_recorded_overrides())}".rstrip()
-        raise ValueError(f"params.yaml is out of date with conf/, as listed: run `{command}`")
     cfg = read([])
-    return cfg, _recorded_overrides() if ours else changes(cfg)
+    check_pipeline(cfg)
+    overrides = _recorded_overrides()
+    if overrides is None:
+        last_compose.require_kept(OmegaConf.structured(cfg))
+        return cfg, changes(cfg)
+    lines, _ = differences()
+    for line in lines:
+        print(line, file=sys.stderr)
+    if lines:
+        command = last_compose.command(overrides)
+        raise ValueError(f"params.yaml is out of date with conf/, as listed: run `{command}`")
+    return cfg, overrides
 
 
 def changes(cfg: Config) -> list[str] | None:
@@ -99,7 +93,7 @@ def changes(cfg: Config) -> list[str] | None:
 
     None where `cfg` has other keys than conf/ (rows of analysis.solvers, say): that takes a file.
     """
-    have, want = _plain(from_conf([])), flat(as_dict(cfg))
+    have, want = plain(from_conf([])), flat(as_dict(cfg))
     if have.keys() != want.keys():
         return None
     return [f"{key}={json.dumps(want[key])}" for key in want if have[key] != want[key]]
@@ -107,24 +101,25 @@ def changes(cfg: Config) -> list[str] | None:
 
 def read(overrides: Sequence[str]) -> Config:
     """params.yaml, complete and checked, under `overrides` (key=value), as `-cn stage` reads it."""
-    if not PARAMS.is_file():
-        raise FileNotFoundError(f"{PARAMS} is missing: run `python -m ddim.compose`")
     schema = OmegaConf.structured(Config)
     try:
-        recorded = OmegaConf.merge(schema, OmegaConf.load(PARAMS))
+        recorded = OmegaConf.merge(schema, load(PARAMS))
     except OmegaConfBaseException as error:
-        raise ValueError(f"{PARAMS}: {explain(error)}") from error
-    cfg = OmegaConf.merge(recorded, OmegaConf.from_dotlist(list(overrides)))
-    assert isinstance(cfg, DictConfig)
-    return checked(cfg)
+        raise ValueError(f"{PARAMS}: {explain(error)}") from None
+    if not overrides:
+        try:
+            return _config(recorded)
+        except (ValueError, OmegaConfBaseException) as error:
+            line = explain(error) if isinstance(error, OmegaConfBaseException) else str(error)
+            raise ValueError(f"{PARAMS}: {line}") from None
+    return _config(OmegaConf.merge(recorded, OmegaConf.from_dotlist(list(overrides))))
 
 
-def _recorded_overrides() -> list[str]:
-    """The overrides in params.yaml's first line."""
-    first = PARAMS.read_text(encoding="utf-8").split("\n", 1)[0]
-    return shlex.split(first.removeprefix(HEADER.rstrip()))
+def _config(merged: object) -> Config:
+    assert isinstance(merged, DictConfig)
+    return checked(merged)
 
 
-def _plain(node: Any) -> dict[str, Any]:
-    """The values of a composed configuration, by their dotted keys."""
-    return flat(OmegaConf.to_container(node, enum_to_str=True))
+def _recorded_overrides() -> list[str] | None:
+    """The overrides in params.yaml's first line; None if compose did not write it."""
+    return last_compose.recorded(PARAMS.read_text(encoding="utf-8"))

@@ -51,10 +51,11 @@ def configured_cell(cfg: Config) -> str:
 
 
 def in_grid(cfg: Config) -> bool:
-    """Whether the configured cell is one of the sweep's, sampled by our own sampler."""
+    """Whether the configured cell is one of the sweep's, of its network and by our own sampler."""
     cell, sweep = cfg.cell, cfg.sweep
     return (
         cfg.sampler.scheduler is None
+        and cfg.weights is None
         and cell.steps in sweep.steps
         and eta_name(cell.eta) in map(eta_name, sweep.eta)
         and cell.seed in sweep.seeds
@@ -85,7 +86,9 @@ def weights(cfg: Config) -> Path:
 
 
 def weights_file(cfg: Config) -> Path:
-    """The weights that every sampler uses: sample.weights, ema or raw."""
+    """The weights that every sampler uses: sample.weights, ema or raw; or those of a report."""
+    if cfg.weights is not None:
+        return Path(cfg.weights)
     return weights(cfg) / f"{cfg.sample.weights.value}.safetensors"
 
 
@@ -120,9 +123,24 @@ def sampled_record(cfg: Config) -> Path:
     return samples(cfg) / SAMPLED
 
 
+def lock(cfg: Config, what: str) -> Path:
+    """What a process locks while it writes `what` of this experiment: a cell's name, a stage's."""
+    return WORK / "locks" / f"{cfg.name}-{what}.lock"
+
+
 def cell_lock(cfg: Config) -> Path:
-    """What a process locks while it samples the configured cell."""
-    return WORK / "locks" / f"{cfg.name}-{configured_cell(cfg)}.lock"
+    """What a process locks while it samples or measures the configured cell."""
+    return lock(cfg, configured_cell(cfg))
+
+
+def shards(fingerprint: str) -> Path:
+    """The folder under work/ of a cell that is being sampled, of any experiment."""
+    return WORK / f"cell-{fingerprint}"
+
+
+def work_lock(folder: Path) -> Path:
+    """What a process locks while it fills `folder` under work/, which experiments may share."""
+    return WORK / "locks" / f"{folder.name}.lock"
 
 
 def influences(cfg: Config) -> Path:

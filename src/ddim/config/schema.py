@@ -11,9 +11,9 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from ddim.config import checks
+from ddim.config import analysis_checks, checks
 from ddim.runtime import overrides
-from ddim.runtime.overrides import moved, renamed
+from ddim.runtime.declared import SCHEMA, moved, renamed
 
 
 class Accelerator(StrEnum):
@@ -40,6 +40,15 @@ class WandbMode(Enum):
     disabled = "disabled"
 
 
+class LoggerKind(StrEnum):
+    """Who takes curves, pictures and numbers."""
+
+    wandb = "wandb"
+    csv = "csv"
+    tensorboard = "tensorboard"
+    mlflow = "mlflow"
+
+
 @dataclass
 class Data:
     """Which images, and where a local copy lies."""
@@ -52,6 +61,7 @@ class Data:
     held_out: float = MISSING  # share of images kept for `test` where the set has no test split
     download: bool = MISSING  # fetch the set if root does not hold it
     note: str = ""  # printed with every number, for example "JPEG copy"
+    watch: str = checks.NOTHING  # a file or folder: once it changes, `dvc repro` reads it again
 
     def __post_init__(self) -> None:
         checks.check_data(self)
@@ -249,7 +259,7 @@ class Speed:
     margin: float = MISSING  # by how much worse its FID may be, as a share of the chain's
 
     def __post_init__(self) -> None:
-        checks.check_speed(self)
+        analysis_checks.check_speed(self)
 
 
 @dataclass
@@ -259,7 +269,7 @@ class Invert:
     draws: int = moved("analysis.draws")  # encodings of one and the same image
 
     def __post_init__(self) -> None:
-        checks.check_invert(self)
+        analysis_checks.check_invert(self)
 
 
 @dataclass
@@ -272,7 +282,7 @@ class Sigma:
     drawn_steps: int = MISSING  # S of the trajectory that is drawn over 1..T
 
     def __post_init__(self) -> None:
-        checks.check_sigma(self)
+        analysis_checks.check_sigma(self)
 
 
 @dataclass
@@ -282,7 +292,7 @@ class Interpolate:
     points: int = moved("analysis.points")  # images from one end to the other, ends included
 
     def __post_init__(self) -> None:
-        checks.check_interpolate(self)
+        analysis_checks.check_interpolate(self)
 
 
 @dataclass
@@ -293,7 +303,7 @@ class Edit:
     strengths: list[float] = moved("analysis.strengths")  # multiples of the direction; 0 and 1 too
 
     def __post_init__(self) -> None:
-        checks.check_edit(self)
+        analysis_checks.check_edit(self)
 
 
 @dataclass
@@ -305,7 +315,7 @@ class Family:
     eta: list[float] = moved("analysis.eta")  # the members whose J_sigma is computed
 
     def __post_init__(self) -> None:
-        checks.check_family(self)
+        analysis_checks.check_family(self)
 
 
 @dataclass
@@ -315,7 +325,7 @@ class Ode:
     steps: list[int] = moved("analysis.ode_steps")  # the longest is the reference solution
 
     def __post_init__(self) -> None:
-        checks.check_ode(self)
+        analysis_checks.check_ode(self)
 
 
 @dataclass
@@ -335,7 +345,7 @@ class Solvers:
     rows: dict[str, Solver] = MISSING  # by the name that the table prints
 
     def __post_init__(self) -> None:
-        checks.check_solvers(self)
+        analysis_checks.check_solvers(self)
 
 
 @dataclass
@@ -362,17 +372,22 @@ class Analysis:
     solvers: Solvers = moved("solvers")
 
     def __post_init__(self) -> None:
-        checks.check_analysis(self)
+        analysis_checks.check_analysis(self)
 
 
 @dataclass
 class Logger:
-    """W&B."""
+    """W&B, or another of Lightning's loggers."""
 
-    mode: WandbMode = MISSING
-    project: str = MISSING
-    entity: str | None = None
+    kind: LoggerKind = LoggerKind.wandb
+    mode: WandbMode = MISSING  # of W&B alone
+    project: str = MISSING  # of W&B; MLflow's experiment
+    entity: str | None = None  # of W&B alone
     tags: list[str] = field(default_factory=list)
+    server: str | None = None  # of MLflow alone, its tracking URI; null: a file in out/<name>
+
+    def __post_init__(self) -> None:
+        checks.check_logger(self)
 
 
 @dataclass
@@ -382,6 +397,7 @@ class Config:
     name: str = MISSING
     table: str | None = None  # the paper's table that this experiment reproduces, e.g. cifar10
     seed: int = MISSING  # of training; cells have their own
+    weights: str | None = None  # a report's, for cells by hand; null: those that `train` exports
     data: Data = MISSING
     diffusion: Diffusion = MISSING
     model: Model = MISSING
@@ -429,7 +445,7 @@ class Config:
 
 def register() -> None:
     """Make the schema known to Hydra as `ddim_schema`."""
-    ConfigStore.instance().store(name=overrides.SCHEMA, node=Config, provider="ddim")
+    ConfigStore.instance().store(name=SCHEMA, node=Config, provider="ddim")
 
 
 def as_dict(cfg: Config) -> dict[str, Any]:

@@ -14,6 +14,16 @@ def revision() -> str:
     return f"{head}-dirty" if _git("status", "--porcelain", "--", "src", "conf") else head
 
 
+def head() -> str | None:
+    """The commit that is checked out; None where there is none."""
+    return _git("rev-parse", "--verify", "--quiet", "HEAD")
+
+
+def committed(path: str) -> str | None:
+    """The text of a file, relative to the working folder, in that commit; None if it has none."""
+    return _git("show", f"HEAD:./{path}")
+
+
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)

@@ -1,207 +1,167 @@
-"""Settings against the dataclasses that declare them: strict, and one line for each mistake.
+"""The command line of settings, `key=value` and `group=name`, checked before Hydra composes it.
 
-Hydra's own answer to an unknown key is five lines and the advice to add it with `+`, after which
-nothing would read it. Here a key that no dataclass declares is refused, whether it comes from the
-command line or from a file, with the nearest name that there is. A field that had another name
-says so in its metadata, see `renamed`.
+Strict: a key that no dataclass declares, a file that no group has and a value of another type are
+refused in one line with the nearest name that there is, whether they come from the command line
+or, in `to_object`, from a file.
 """
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, fields, is_dataclass
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin
 
-from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
-from hydra.errors import MissingConfigException
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-SCHEMA = "ddim_schema"  # Hydra's name of the dataclass of the whole configuration
-_OLD_NAME = "renamed from"
-_OLD_KEYS = "moved from"
-
-
-# --- what there is -------------------------------------------------------------------------------
+from ddim.runtime.declared import SCHEMA, locate, registered
+from ddim.runtime.refusals import no_choice, unknown, wrong_type
+from ddim.runtime.values import fits, unwritable
 
 
-def renamed(old: str, **options: Any) -> Any:
-    """A field that was called `old`: whoever still uses that is told the new name.
+class Setting(NamedTuple):
+    """One argument of the command line that sets something."""
 
-    options: of `dataclasses.field`; without a default the field is MISSING, as all others are.
-    """
-    default = {} if "default_factory" in options else {"default": MISSING}
-    return field(metadata={_OLD_NAME: old}, **(default | options))
-
-
-def moved(*old_keys: str, **options: Any) -> Any:
-    """As `renamed`, of a field that lay elsewhere: `old_keys` are full dotted keys."""
-    return field(metadata={_OLD_KEYS: old_keys}, **({"default": MISSING} | options))
+    argument: str  # as Hydra is to see it
+    key: str  # a setting's, or a group's
+    values: list[str] | None  # of a sweep, as far as they are known; None where it is no sweep
 
 
-def registered() -> Any:
-    """The dataclass of the whole configuration, as Hydra knows it (hydra_plugins.ddim_schema)."""
-    Plugins.instance()  # imports hydra_plugins.ddim_schema
-    return OmegaConf.get_type(ConfigStore.instance().load(f"{SCHEMA}.yaml").node)
-
-
-def keys(schema: Any, prefix: str = "") -> tuple[str, ...]:
-    """Every key that `schema` declares, dotted."""
-    declared: list[str] = []
-    for name, kind in _hints(schema).items():
-        declared.append(prefix + name)
-        if is_dataclass(kind):
-            declared += keys(kind, f"{prefix}{name}.")
-    return tuple(declared)
-
-
-def _hints(schema: Any) -> dict[str, Any]:
-    """The types of a dataclass's fields."""
-    return get_type_hints(schema)
-
-
-class _Place(NamedTuple):
-    """Where a dotted key leads in a schema."""
-
-    rest: list[str]  # the parts that are not declared
-    open: bool  # whether it lies in a dict, whose keys are the user's own
-
-
-def _locate(key: str, schema: Any) -> _Place:
-    parts, kind, is_open = key.split("."), schema, False
-    while parts:
-        if is_dataclass(kind) and parts[0] in _hints(kind):
-            kind = _hints(kind)[parts.pop(0)]
-        elif get_origin(kind) is dict:
-            is_open, kind = True, get_args(kind)[1]
-            parts.pop(0)
-        elif is_dataclass(kind):
-            return _Place(parts, is_open)
-        else:
-            break  # inside a list, or below a plain value: for Hydra to say
-    return _Place([], is_open or get_origin(kind) is dict)
-
-
-# --- the command line ----------------------------------------------------------------------------
-
-
-def for_hydra(arguments: Sequence[str], conf: Path) -> list[str]:
+def for_hydra(arguments: Sequence[str], conf: Path, *, sweeps: bool = False) -> list[str]:
     """The command line `arguments`, for Hydra on the folder `conf`.
 
-    Raises ValueError for a key that is no setting, and for one that is to be removed. Where the
-    keys are the user's own (sample.num_images_at, sampler.options), Hydra is told to add them.
+    sweeps: whether `key=a,b` is a job for each value.
+    Raises ValueError for what is no setting, is to be removed, or has a value of another type.
+    Where the keys are the user's own (sample.num_images_at, sampler.options), Hydra is told to add
+    them.
     """
-    groups = {path.parent.relative_to(conf).as_posix() for path in conf.rglob("*.yaml")}
-    is_override = re.compile(r"[^-].*=|~").match
-    return [_for_hydra(a, groups) if is_override(a) else a for a in arguments]
+    return [setting.argument for setting in parsed(arguments, conf, sweeps=sweeps)]
 
 
-def _for_hydra(argument: str, groups: set[str]) -> str:
-    override = OverridesParser.create().parse_override(argument)
-    key, schema = override.key_or_group, registered()
+def parsed(arguments: Sequence[str], conf: Path, *, sweeps: bool = False) -> list[Setting]:
+    """As `for_hydra`, with what each argument sets."""
+    groups = _groups(conf)
+    return [_checked(_parsed(argument), groups, sweeps) for argument in arguments]
+
+
+def _groups(conf: Path) -> dict[str, list[str]]:
+    """{group: the names of its files} of conf/; Hydra has groups of its own."""
+    groups: dict[str, list[str]] = {}
+    for path in sorted(conf.rglob("*.yaml")):
+        groups.setdefault(path.parent.relative_to(conf).as_posix(), []).append(path.stem)
+    return {name: files for name, files in groups.items() if not re.match(r"hydra\b|\.$", name)}
+
+
+def _parsed(argument: str) -> Override:
+    how = "key=value, a list as key=[1,2], text with other characters in quotes: 'key=\"a, b\"'"
+    if not re.match(r"[-+~]*[\w.@/]+", argument) or ("=" not in argument and argument[0] != "~"):
+        raise ValueError(f"{argument!r} is no setting: {how}")
+    try:
+        return OverridesParser.create().parse_override(argument)
+    except HydraException as error:
+        reason = " ".join(str(error).split()).removeprefix(f"Error parsing override '{argument}' ")
+        raise ValueError(f"{argument!r} cannot be read ({reason}): write {how}") from None
+
+
+def _checked(override: Override, groups: dict[str, list[str]], sweeps: bool) -> Setting:
+    argument, key = override.input_line or "", override.key_or_group
     if re.match(r"hydra\b", key):
-        return argument
-    place = _locate(key, schema)
-    declared = not place.rest
-    if override.is_delete() and declared and not place.open:
+        return Setting(argument, key, None)
+    if override.package is not None:
+        raise ValueError(f"{argument}: a group has its place already, write {key}=NAME without @")
+    place = locate(key, registered())
+    if override.is_delete() and not (place.is_open and not place.rest):
+        if place.rest and key not in groups:
+            raise ValueError(unknown(key, registered(), groups))
         raise ValueError(f"{key} cannot be removed: every setting has a value")
-    if override.is_delete() or key in groups:
+    values = _values(override, sweeps)
+    if key in groups and not any(isinstance(value, Mapping) for value in values or ()):
+        _check_choice(override, values, groups[key])
+        return Setting(argument.lstrip("+"), key, _swept(override, values))
+    if place.rest:
+        raise ValueError(unknown(key, registered(), groups))
+    for value in () if override.is_delete() else values or ():
+        _check_value(key, value, place.kind, groups)
+    if place.is_open and not override.is_delete():
+        argument = f"++{_as_entry(override)}"
+    else:
+        argument = argument.lstrip("+")
+    return Setting(argument, key, _swept(override, values))
+
+
+def _as_entry(override: Override) -> str:
+    """The override of an entry of an open mapping, in the form in which OmegaConf adds sections.
+
+    rows.Mine={scheduler: X} and rows.Mine.scheduler=X, where there is no Mine yet, as
+    rows={Mine: {scheduler: X}}; and num_images_at.50=3, whose 50 would be text, as {50: 3}.
+    """
+    argument = (override.input_line or "").lstrip("+")
+    if override.is_sweep_override():
         return argument
-    if not declared:
-        raise ValueError(unknown(key, schema, groups))
-    return f"++{argument.lstrip('+')}" if place.open else argument
+    key, value = override.key_or_group, override.get_value_string()
+    parts = key.split(".")
+    while parts and get_origin(locate(".".join(parts), registered()).kind) is not dict:
+        parts.pop()
+    inside = key.split(".")[len(parts) :]
+    of_keys, of_values = get_args(locate(".".join(parts), registered()).kind)
+    if not inside or not (is_dataclass(of_values) or of_keys is int):
+        return argument
+    if of_keys is int and not inside[0].lstrip("-").isdigit():
+        kind = dict[of_keys, of_values]  # type: ignore[valid-type]
+        raise ValueError(wrong_type(".".join(parts), kind, {inside[0]: override.value()}))
+    for part in reversed(inside):
+        value = f"{{{part}: {value}}}"
+    return f"{'.'.join(parts)}={value}"
 
 
-# --- messages ------------------------------------------------------------------------------------
+def _swept(override: Override, values: list[Any] | None) -> list[str] | None:
+    """The values of a sweep as the command line writes them."""
+    if not override.is_sweep_override():
+        return None
+    return [] if values is None else list(override.sweep_string_iterator())
 
 
-def unknown(key: str, schema: Any, groups: set[str] | None = None) -> str:
-    """One line about a key that `schema` does not declare: its new name, or the nearest."""
-    if current := _current_name(key, schema):
-        group = current.replace(".", "/")
-        name = group if group in (groups or ()) else current  # a choice of files, or a setting
-        return f"{key} is called {name} now"
-    declared, section = keys(schema), key.rpartition(".")[0]
-    near = difflib.get_close_matches(key, [*declared, *(groups or ())], n=1)
-    if near and near[0] != section:
-        return f"{key} is no setting; did you mean {near[0]}?"
-    names = [name.rpartition(".")[2] for name in declared if name.rpartition(".")[0] == section]
-    if section and names:
-        return f"{key} is no setting; {section} has {', '.join(names)}"
-    return f"{key} is no setting; conf/config.yaml and its groups have them all"
-
-
-def _current_name(key: str, schema: Any) -> str | None:
-    """What the renamed or moved `key` is called now; None if no part of it was ever a name."""
-    new_keys = _moved(schema)
-    new_parts: list[str] = []
-    for part in key.split("."):
-        if new_key := new_keys.get(".".join([*new_parts, part])):
-            new_parts = new_key.split(".")
-            continue
-        kind = _kind(new_parts, schema)
-        names = (
-            {f.metadata[_OLD_NAME]: f.name for f in fields(kind) if _OLD_NAME in f.metadata}
-            if is_dataclass(kind)
-            else {}
+def _values(override: Override, sweeps: bool) -> list[Any] | None:
+    """What it sets, one for each job; None where that is not known yet: an interval, a pattern."""
+    if override.is_delete():
+        return []
+    if not override.is_sweep_override():
+        return [override.value()]
+    if not sweeps:
+        key, several = override.key_or_group, override.get_value_string()
+        raise ValueError(
+            f"{key}={several} has several values, which only a stage's -m takes, a job for each; "
+            f"a list is {key}=[{several}], text with a comma '{key}=\"{several}\"'"
         )
-        new_parts.append(names.get(part, part))
-    current = ".".join(new_parts)
-    return current if current != key and not _locate(current, schema).rest else None
+    if not override.is_discrete_sweep() or "glob(" in override.get_value_string():
+        return None
+    return list(override.sweep_iterator())
 
 
-def _moved(schema: Any, prefix: str = "") -> dict[str, str]:
-    """{old key: new key} of every field that was declared with `moved`."""
-    new_keys: dict[str, str] = {}
-    for f in fields(schema):
-        new_keys |= dict.fromkeys(f.metadata.get(_OLD_KEYS, ()), prefix + f.name)
-        kind = _hints(schema)[f.name]
-        if is_dataclass(kind):
-            new_keys |= _moved(kind, f"{prefix}{f.name}.")
-    return new_keys
+def _check_choice(override: Override, values: list[Any] | None, options: list[str]) -> None:
+    for value in values or ():
+        if isinstance(value, list):
+            raise ValueError(
+                f"{override.key_or_group} takes one name, got {override.get_value_string()}; "
+                f"there are: {', '.join(options)}"
+            )
+        if str(value) not in options:
+            name = "null" if value is None else value
+            raise ValueError(no_choice(override.key_or_group, name, options))
 
 
-def _kind(parts: Sequence[str], schema: Any) -> Any:
-    """The type of the setting that `parts` lead to; None where they lead nowhere."""
-    kind = schema
-    for part in parts:
-        kind = _hints(kind).get(part) if is_dataclass(kind) else None
-    return kind
-
-
-def explain(error: BaseException) -> str:
-    """One line for an error of Hydra or OmegaConf: where, which key, what is wrong with it."""
-    if isinstance(error, MissingConfigException) and error.options:
-        return _no_such_choice(error.missing_cfg_file or "", error.options)
-    cause = error.__cause__  # of Hydra's errors: OmegaConf's, which says which key
-    text = str(cause if isinstance(cause, OmegaConfBaseException) else error)
-    place = re.match(r"In '(.+?)': (?:\w+ raised while composing config:\n)?", text)
-    key = re.search(r"full_key: (\S+)", text)
-    lines = text[place.end() if place else 0 :].split("\n    full_key: ")[0].splitlines()
-    reason = " ".join(line.strip() for line in lines if not line.startswith(("To append", "See ")))
-    where = f"{_file(place[1])}: " if place else ""
-    if key is None:
-        return where + reason
-    if re.match(r"Key '.*' (is not in struct|not in )", reason) and not key[1].startswith("hydra."):
-        return where + unknown(key[1], registered())
-    if "missing mandatory value" in reason:
-        return f"{where}{key[1]} has no value: set {key[1]}=..."
-    return f"{where}{key[1]}: {reason}"
-
-
-def _file(config: str) -> str:
-    """The file that Hydra calls `config`: params.yaml lies beside conf/."""
-    return "params.yaml" if config == "params" else f"conf/{config}.yaml"
-
-
-def _no_such_choice(missing: str, options: Sequence[str]) -> str:
-    group, _, name = missing.rpartition("/")
-    near = difflib.get_close_matches(name, options, n=1)
-    hint = f"did you mean {group}={near[0]}? " if near else ""
-    return f"{group}={name} is no choice; {hint}There are: {', '.join(options)}"
+def _check_value(key: str, value: Any, kind: Any, groups: dict[str, list[str]]) -> None:
+    """ValueError unless `value` is of the type `kind`, and every key in it is declared."""
+    if not fits(value, kind):
+        raise ValueError(wrong_type(key, kind, value))
+    if isinstance(value, Mapping):
+        for inner, content in value.items():
+            place = locate(f"{key}.{inner}", registered())
+            if place.rest:
+                raise ValueError(unknown(f"{key}.{inner}", registered(), groups))
+            _check_value(f"{key}.{inner}", content, place.kind, groups)
 
 
 # --- the composed configuration ------------------------------------------------------------------
@@ -210,14 +170,20 @@ def _no_such_choice(missing: str, options: Sequence[str]) -> str:
 def to_object(cfg: DictConfig) -> Any:
     """`cfg`, resolved, as its dataclass, which checks every range. Raises ValueError.
 
-    A key that no dataclass declares, which Hydra lets pass when it was added with `+`, is refused.
+    A key that no dataclass declares, which Hydra lets pass when it was added with `+`, is refused,
+    and so is a value that cannot be written to params.yaml and read back.
     """
     schema: Any = OmegaConf.get_type(cfg)
     if not is_dataclass(schema):
         raise TypeError(f"the configuration was composed without {SCHEMA}")
-    for key in flat(OmegaConf.to_container(cfg)):
-        if _locate(key, schema).rest:
+    for key, value in flat(OmegaConf.to_container(cfg, resolve=True)).items():
+        place = locate(key, schema)
+        if place.rest:
             raise ValueError(unknown(key, schema))
+        if value != MISSING and not fits(value, place.kind):  # as an interpolation may bring
+            raise ValueError(wrong_type(key, place.kind, value))
+        if reason := unwritable([key, value]):
+            raise ValueError(f"{ascii(key)[1:-1]} must be {reason}")
     return OmegaConf.to_object(cfg)
 
 
