@@ -17,7 +17,7 @@ from ddim.config import params, paths
 from ddim.config.schema import Config
 from ddim.records import fingerprints, samples
 from ddim.records.cell import CellKey, Weights
-from ddim.records.existing import is_measured, is_reconstructed
+from ddim.records.existing import has_picture, is_measured, is_reconstructed
 from ddim.runtime.cli import command
 from ddim.sampling import cell
 
@@ -32,15 +32,15 @@ class Output:
     problem: str | None
 
 
-def main(arguments: Sequence[str]) -> int:
-    """The command line of `python -m ddim.adopt`. Returns the exit status."""
+def main(arguments: Sequence[str]) -> None:
+    """The command line of `python -m ddim.adopt`."""
     if arguments:
         raise ValueError(f"ddim.adopt takes no arguments, got {' '.join(arguments)}")
-    return adopt(params.read([]))
+    adopt(params.read([]))
 
 
-def adopt(cfg: Config) -> int:
-    """Have DVC record the finished outputs; returns the exit status."""
+def adopt(cfg: Config) -> None:
+    """Have DVC record the finished outputs; ValueError if there are none, or if it cannot."""
     outputs = list(look(cfg))
     good = [output.target for output in outputs if output.problem is None]
     for output in outputs:
@@ -48,14 +48,23 @@ def adopt(cfg: Config) -> int:
             print(f"{output.target}: {output.problem}")
     if not good:
         raise ValueError("nothing of params.yaml's grid is finished; `dvc repro` computes it")
-    # --force: record the files although DVC did not make them, which is the point.
-    command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", *good]
-    status = subprocess.run(command, check=False).returncode
-    if status == 0:
-        rest = len(outputs) - len(good)
-        left = f"; {rest} left for `dvc repro`" if rest else ""
-        print(f"recorded {len(good)} of {len(outputs)} stages in dvc.lock{left}")
-    return status
+    commit(good)
+    rest = len(outputs) - len(good)
+    left = f"; {rest} left for `dvc repro`" if rest else ""
+    print(f"recorded {len(good)} of {len(outputs)} stages in dvc.lock{left}")
+
+
+def commit(targets: list[str]) -> None:
+    """Have DVC record the stages. ValueError with what it says if it cannot: --quiet says nothing.
+
+    --force: although DVC did not make the files, which is the point.
+    """
+    command = [sys.executable, "-m", "dvc", "commit", "--force", *targets]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = " ".join(done.stderr.split())[:200] or f"exit status {done.returncode}"
+        lock = "if that is about dvc.lock, restore it with `git checkout dvc.lock`, or delete it"
+        raise ValueError(f"dvc commit failed ({said}); {lock}: `dvc repro` writes it anew")
 
 
 def look(cfg: Config) -> Iterator[Output]:
@@ -78,7 +87,10 @@ def _first(problems: dict[str, str | None]) -> str | None:
 
 def _grid(cfg: Config) -> str | None:
     """What keeps the grid's numbers from being committed."""
-    against = fingerprints.reference(cfg)
+    try:
+        against = fingerprints.reference(cfg)
+    except (OSError, ValueError) as error:
+        return str(error)
     problem = _first({CellKey.of(c).name: _measured(c, against) for c in cfg.cells()})
     if problem is None and not paths.covariances(cfg).is_file():
         return f"{paths.covariances(cfg).name} is {ABSENT}"
@@ -97,7 +109,10 @@ def _measured(cfg: Config, against: str) -> str | None:
     record = paths.cell_record(cfg)
     if not (paths.sampled_record(cfg).is_file() and _with_picture(record)):
         return ABSENT
-    fingerprint = fingerprints.measurement(cfg, samples.record(cfg), against)
+    try:
+        fingerprint = fingerprints.measurement(cfg, samples.record(cfg), against)
+    except ValueError as error:  # a damaged record is no reason not to look at the others
+        return f"unreadable: {error}"
     return None if is_measured(cfg, fingerprint) else OTHER
 
 
@@ -111,7 +126,7 @@ def _column(cfg: Config, weights: Weights) -> str | None:
 
 def _with_picture(record: Path) -> bool:
     """Whether a record, and the picture beside it, are there."""
-    return record.is_file() and record.with_suffix(".png").is_file()
+    return record.is_file() and has_picture(record.with_suffix(".png"))
 
 
 if __name__ == "__main__":

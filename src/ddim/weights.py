@@ -5,22 +5,21 @@ its metadata, what is needed to use them. No pickled objects, so loading one run
 """
 
 import importlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from ddim.runtime.files import replacing
+from ddim.runtime import tensor_file
 from ddim.unet import UNet
 
 KINDS = ("ema", "raw")
-KEY = "ddim"  # the one entry of the metadata: with more, their order would change the checksum
+KEY = "ddim"  # the one entry of the metadata
+VERSION = 2  # of our files; those of version 1 had neither version nor checksum, and still load
+AGAIN = "run the stage train again, or get the file again"
 
 # Where the configuration sets each of UNet's arguments; the others are model.<argument>.
 KEYS = {"image_size": "data.image_size", "in_channels": "data.channels"}
@@ -36,10 +35,7 @@ def save(path: str | Path, unet: UNet, *, kind: str, info: Mapping[str, Any]) ->
     if kind not in KINDS:
         raise ValueError(f"kind of weights must be one of {KINDS}, got {kind!r}")
     metadata = {"kind": kind, "arguments": unet.arguments, "info": dict(info)}
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in unet.state_dict().items()}
-    entry = {KEY: json.dumps(metadata, sort_keys=True)}
-    with replacing(Path(path)) as temporary:
-        temporary.write_bytes(safetensors.torch.save(tensors, entry))
+    tensor_file.write(Path(path), KEY, VERSION, metadata, unet.state_dict())
 
 
 def load(
@@ -52,30 +48,58 @@ def load(
 
     Returns (unet, {"kind": "ema" | "raw", "arguments": UNet's, "info": as saved}). `expect` holds
     the arguments of the network that the configuration describes. Raises FileNotFoundError, or
-    ValueError for a file that is damaged or holds another network; both name what is wrong.
+    ValueError for a file that is damaged (its checksum tells), whose weights are not finite, or
+    that holds another network; all name what is wrong.
     """
     path = Path(path)
-    tensors, entries = read(path)
-    metadata = _metadata(path, entries)
+    with _told(path):
+        tensors, entries = read(path)
+        about, metadata = _metadata(path, entries)
     for key, value in (expect or {}).items():
         value = list(value) if isinstance(value, tuple) else value
-        if (actual := metadata["arguments"][key]) != value:
+        if (actual := metadata["arguments"].get(key)) != value:
             key = KEYS.get(key, f"model.{key}")
             raise ValueError(f"{key} is {value}, the weights in {path} have {actual}")
-    return from_tensors(metadata["arguments"], tensors, path).to(device), metadata
+    with _told(path):
+        unet = from_tensors(metadata["arguments"], tensors, path)
+        if tensor_file.VERSION in about:
+            tensor_file.check(about, VERSION, tensors)
+        tensor_file.check_finite(tensors)
+    return unet.to(device), metadata
 
 
 def describe(path: Path) -> dict[str, Any]:
     """What `load` returns besides the network, without reading its tensors."""
-    with _opened(path) as file:
-        return _metadata(path, file.metadata() or {})
+    _require_file(path)
+    with _told(path), tensor_file.opened(path) as file:
+        return _metadata(path, file.metadata() or {})[1]
 
 
-def _metadata(path: Path, entries: Mapping[str, str]) -> dict[str, Any]:
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say of what is wrong with a file which one it is, and the way out."""
+    try:
+        yield
+    except ValueError as error:
+        where = "" if str(path) in str(error) else f"{path}: "
+        raise ValueError(f"{where}{error}: {AGAIN}") from None
+
+
+def _metadata(path: Path, entries: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All that the file says about itself, and what of that `load` returns."""
     if KEY not in entries:
         raise ValueError(f"{path} was not written by ddim: import it with train.import_from")
-    metadata: dict[str, Any] = json.loads(entries[KEY])
-    return metadata
+    kinds = {"kind": str, "arguments": dict, "info": dict}
+    own = {tensor_file.VERSION, tensor_file.CHECKSUM}  # both or, in version 1, neither
+    about = tensor_file.read_about(entries, KEY)
+    metadata = {name: value for name, value in about.items() if name not in own}
+    if {name: type(value) for name, value in metadata.items()} != kinds:
+        raise ValueError(f"its metadata must hold {', '.join(kinds)}, not {list(metadata)}")
+    if metadata["kind"] not in KINDS:
+        raise ValueError(f"its kind is {metadata['kind']!r}, not one of {KINDS}")
+    if len(own & about.keys()) == 1:
+        raise ValueError("its metadata lacks the version or the checksum")
+    return about, metadata
 
 
 def import_published(
@@ -97,20 +121,13 @@ def import_published(
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of any safetensors file; FileNotFoundError or ValueError in one line."""
-    with _opened(path) as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return tensors, file.metadata() or {}
+    _require_file(path)
+    return tensor_file.read(path)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _require_file(path: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"there is no weights file {path}: run the stage train first")
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            yield file
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is truncated or no safetensors file ({error})") from error
 
 
 def from_tensors(
@@ -123,14 +140,19 @@ def from_tensors(
 
     Raises ValueError that names the first missing, extra or misshapen tensor as the file does.
     """
-    with torch.device("meta"):  # no memory, no time and no random numbers for an initialisation
-        unet = UNet(**arguments)
+    try:
+        with torch.device("meta"):  # no memory, time and random numbers for an initialisation
+            unet = UNet(**arguments)
+    except Exception as error:  # a file's arguments may be anything
+        raise ValueError(f"{path}: its arguments make no network ({error})") from None
     state = {}
     for name, ours in unet.state_dict().items():
         theirs = names[name] if names else name
         tensor = tensors.get(theirs)
         if tensor is None:
             raise ValueError(f"{path} lacks the tensor {theirs} {list(ours.shape)}")
+        if tensor.layout != torch.strided or tensor.is_meta:
+            raise ValueError(f"{path}: the tensor {theirs} is sparse or without values")
         if tensor.shape != ours.shape or not tensor.is_floating_point():
             actual = f"{list(tensor.shape)} of {tensor.dtype}"
             needs = f"{list(ours.shape)} of floating point"

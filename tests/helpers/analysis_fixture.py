@@ -16,10 +16,12 @@ from ddim.analysis.context import Context
 from ddim.config import params, paths, schema
 from ddim.config.schema import checked
 from ddim.evaluation.classifier import Classifier
+from ddim.evaluation.reference import Reference
 from ddim.images import to_uint8
 from ddim.noise import Noise
 from ddim.records.cell import CellKey, Sampled, Trajectory, Weights
 from ddim.records.prepared import Split
+from ddim.records.reference_files import FEATURES
 from ddim.runtime import files
 from helpers.oracle import S_DATA, eps_model
 
@@ -52,7 +54,9 @@ def settings(**sections: Any) -> schema.Config:
         cfg = checked(params.from_conf(SMALL))
     heun = {"Heun": schema.Solver("HeunDiscreteScheduler", {})}
     solvers = replace(cfg.analysis.solvers, rows=heun)
-    return replace(cfg, analysis=replace(cfg.analysis, **({"solvers": solvers} | sections)))
+    sample = replace(cfg.sample, num_images=NUM_CELL_IMAGES, num_images_at={})  # as write_cells
+    analysis = replace(cfg.analysis, **({"solvers": solvers} | sections))
+    return replace(cfg, sample=sample, analysis=analysis)
 
 
 def gaussian(n: int, seed: int) -> np.ndarray:
@@ -103,6 +107,14 @@ def write_cells(made: Context) -> None:
             sha256=files.sha256(path),
             fingerprint="0" * 16,
         ).write(paths.sampled_record(cell))
+
+
+def write_reference(made: Context) -> None:
+    """out/<name>/reference of the training images, as the stage `reference` leaves it."""
+    folder, features = paths.reference(made.cfg), made.features(made.train.images)
+    folder.mkdir(parents=True)
+    np.save(folder / FEATURES, features)
+    Reference.of(features, neighbours=1).save(folder)
 
 
 def saved(module: ModuleType, made: Context, folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from ddim.runtime import interrupt
 from ddim.runtime.lightning import is_global_zero
 from ddim.tracking.training_progress import ProgressLine
 from helpers import tiny
@@ -19,7 +20,8 @@ from helpers import tiny
 def end(name: str, folder: Path) -> None:
     """Send this process the signal in the 18th step; the last resume point is that of step 14."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job
-    tiny.train(tiny.net(tiny.kill(18, signal.Signals[name])), folder)
+    with interrupt.handled():
+        tiny.train(tiny.net(tiny.kill(18, signal.Signals[name])), folder)
 
 
 def ddp(folder: Path) -> None:

@@ -14,7 +14,7 @@ from ddim.records.experiment import Experiment
 
 ROOT = Path(__file__).parents[2]
 RECORD = Path("reports/digits/experiment.json")
-OVERRIDES = ["sweep.eta=[0.0,hat]", "sample.num_images_at={1000: 20}", "data.note='a, b'"]
+OVERRIDES = ["sweep.eta=[0.0,hat]", "sample.num_images_at={1000: 200}", "data.note='a, b'"]
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def test_it_holds_the_configuration_typed() -> None:
     compose.main(OVERRIDES)
     cfg = recorded().cfg
     assert as_dict(cfg) == as_dict(params.read([]))
-    assert cfg.sample.num_images_at == {1000: 20}  # whole numbers, which JSON's keys are not
+    assert cfg.sample.num_images_at == {1000: 200}  # whole numbers, which JSON's keys are not
 
 
 def test_its_command_composes_the_same_configuration() -> None:
@@ -44,11 +44,11 @@ def test_its_command_composes_the_same_configuration() -> None:
 
 
 def test_a_params_file_that_dvc_composed_gets_its_command_from_the_differences() -> None:
-    compose.main(["train.steps=7", "sweep.steps=[10,20]"])
+    compose.main(["train.steps=700", "sweep.steps=[10,20]"])
     text = params.PARAMS.read_text().split("\n", 1)[1]  # without the line that compose writes
     params.PARAMS.write_text(text)
     experiment = recorded()
-    assert experiment.compose == ("train.steps=7", "sweep.steps=[10, 20]")
+    assert experiment.compose == ("train.steps=700", "sweep.steps=[10, 20]")
     again = checked(params.from_conf(list(experiment.compose)))
     assert as_dict(again) == as_dict(experiment.cfg)
 

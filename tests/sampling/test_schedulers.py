@@ -137,7 +137,16 @@ def test_every_name_offered_runs():
         ("DDIMScheduler", {"order": 2}, "sampler.options.order: DDIMScheduler accepts"),
         ("DDIMScheduler", {"beta_end": 0.1}, "sampler.options.beta_end is given by diffusion"),
         ("DDIMScheduler", {"prediction_type": "sample"}, "prediction_type must be epsilon"),
-        ("DPMSolverMultistepScheduler", {"algorithm_type": "best"}, "sampler.options do not suit"),
+        (
+            "DPMSolverMultistepScheduler",
+            {"algorithm_type": "best"},
+            "algorithm_type must be one of",
+        ),
+        (
+            "UniPCMultistepScheduler",
+            {"use_beta_sigmas": True, "use_karras_sigmas": True},
+            "sampler.options do not suit",
+        ),
     ],
 )
 def test_mistakes_name_their_key(name, options, message):

@@ -28,7 +28,7 @@ def write_array(
     description = {"descr": kind.str, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(header, description)
     digest = hashlib.sha256()
-    with replacing(path) as temporary:
+    with replacing(path, durable=True) as temporary:
         with temporary.open("wb") as file:
             for part in _parts(header.getvalue(), rows, kind):
                 digest.update(part)

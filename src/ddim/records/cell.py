@@ -10,7 +10,16 @@ import msgspec
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records.base import Count, NotNegative, Part, Record, Sha256, Share
+from ddim.records.base import (
+    Count,
+    NotNegative,
+    Part,
+    Positive,
+    Record,
+    Sha256,
+    Share,
+    require_order,
+)
 
 Interval = tuple[float, float]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -63,7 +72,7 @@ class Trajectory(Part, frozen=True):
     """tau: the steps that the sampler takes."""
 
     spacing: str
-    tau: tuple[int, ...]
+    tau: tuple[Positive, ...]
     repeats_dropped: Count  # by the published quadratic rule
 
 
@@ -73,9 +82,9 @@ class Sampled(Record, frozen=True, kw_only=True):
     KIND: ClassVar[str] = "sampled"
 
     cell: CellKey
-    n: Count
-    nfe: Count  # network evaluations an image
-    batch_size: Count
+    n: Positive
+    nfe: Positive  # network evaluations an image
+    batch_size: Positive
     precision: str
     weights: Weights
     trajectory: Trajectory | None = None  # None: a scheduler of diffusers chooses its own
@@ -88,18 +97,21 @@ class Sampled(Record, frozen=True, kw_only=True):
 class Subset(Part, frozen=True):
     """FID and KID of a cell's first n images, to compare with cells that have no more."""
 
-    n: Count
+    n: Positive
     fid: NotNegative
     fid_interval: Interval
     kid: float
     kid_interval: Interval
 
+    def __post_init__(self) -> None:
+        require_order(fid_interval=self.fid_interval, kid_interval=self.kid_interval)
+
 
 class Measured(Part, frozen=True):
     """The numbers of some images against the reference."""
 
-    n_generated: Count
-    n_reference: Count
+    n_generated: Positive
+    n_reference: Positive
     fid: NotNegative
     fid_interval: Interval
     fid_infinite: float | None  # extrapolated to n = infinity; None where n is too small for it
@@ -109,22 +121,33 @@ class Measured(Part, frozen=True):
     precision_interval: Interval
     recall: Share
     recall_interval: Interval
-    n_paired: tuple[int, int]  # images, generated and reference, behind precision and recall
+    n_paired: tuple[Positive, Positive]  # of generated and reference: precision and recall's
     inception_score: NotNegative | None  # None where the features are not Inception's
     engine: str  # who computed them, evaluate.engine
     interval: str  # what the intervals are
     subsets: tuple[Subset, ...] = ()  # of every smaller number of images that is compared
+
+    def __post_init__(self) -> None:
+        names = ("fid", "kid", "precision", "recall")
+        require_order(**{f"{name}_interval": getattr(self, f"{name}_interval") for name in names})
+        if any(subset.n >= self.n_generated for subset in self.subsets):
+            raise ValueError(f"a subset has more images than n_generated = {self.n_generated}")
 
 
 class Cell(Record, frozen=True):
     """One cell of Table 1: `reports/<name>/cells/<cell>.json`."""
 
     KIND: ClassVar[str] = "cell"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     sampled: Sampled
     measured: Measured
     fingerprint: str  # of everything that the numbers depend on
+
+    def __post_init__(self) -> None:
+        sampled, measured = self.sampled.n, self.measured.n_generated
+        if sampled != measured:
+            raise ValueError(f"{sampled} images were sampled, {measured} of them measured")
 
     @property
     def key(self) -> CellKey:

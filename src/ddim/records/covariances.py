@@ -8,17 +8,24 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ddim.records.base import Count, Part, Record
+from ddim.records.base import Count, Part, Positive, Record
 
 
 class Covariance(Part, frozen=True):
     """The covariance matrix of one measure over cells of one seed and n: its upper triangle."""
 
     measure: str  # a key of ddim.records.cell.Measured: fid, kid
-    n: Count
+    n: Positive
     seed: Count
     cells: tuple[str, ...]  # names, in the grid's order
     upper: tuple[tuple[float, ...], ...]  # row i: covariances of cell i with cells i, i + 1, ...
+
+    def __post_init__(self) -> None:
+        size = len(self.cells)
+        if [len(row) for row in self.upper] != list(range(size, 0, -1)):
+            raise ValueError(f"upper is no upper triangle of a matrix of {size} cells")
+        if any(row[0] < 0 for row in self.upper):
+            raise ValueError("a variance, the first of a row of upper, is below 0")
 
     def of(self, first: str, second: str) -> float:
         """The covariance of two cells' numbers; the variance of one if they are the same."""

@@ -1,16 +1,13 @@
 """Whether a cell, or a column of Table 2, was measured already: a record of this fingerprint."""
 
-import json
 from pathlib import Path
-from zipfile import BadZipFile
-
-import numpy as np
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import commands
+from ddim.records import commands, influences_file
 from ddim.records.cell import Cell, CellKey
 from ddim.records.reconstruction import Reconstruction
+from ddim.runtime import picture_file
 
 
 def is_measured(cfg: Config, fingerprint: str) -> bool:
@@ -28,11 +25,23 @@ def _of_influences(path: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path) as arrays:
-            return str(json.loads(str(arrays["about"]))["fingerprint"])
-    except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
-        print(f"{path} is broken ({error})", flush=True)
+        about, _ = influences_file.read(path)
+    except ValueError as error:
+        print(error, flush=True)
         return None
+    return str(about["fingerprint"])
+
+
+def has_picture(path: Path) -> bool:
+    """Whether the picture is there; with a line, a damaged one is not."""
+    if not path.is_file():
+        return False
+    try:
+        picture_file.check(path)
+    except ValueError as error:
+        print(f"{path} {error}", flush=True)
+        return False
+    return True
 
 
 def is_reconstructed(cfg: Config, fingerprint: str) -> bool:

@@ -1,13 +1,17 @@
 """Which experiment a report is of: its configuration, and the command that composes it."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ddim.config import paths
+from ddim.config.checks import IMAGE_FOLDER
 from ddim.config.schema import Config
 from ddim.records.base import Record
 from ddim.runtime import overrides
+from ddim.runtime.refusals import explain
 
 
 class Experiment(Record, frozen=True):
@@ -27,10 +31,31 @@ class Experiment(Record, frozen=True):
         try:
             merged = OmegaConf.merge(OmegaConf.structured(Config), _whole_number_keys(self.config))
         except OmegaConfBaseException as error:
-            raise ValueError(f"config: {overrides.explain(error)}") from None
+            raise ValueError(f"config: {explain(error)}") from None
         config = overrides.to_object(merged)  # type: ignore[arg-type]
         assert isinstance(config, Config)
         return config
+
+
+def require_same_images(cfg: Config) -> None:
+    """Raise ValueError if reports/<name> is of other images, where one of the two are a user's own.
+
+    Two folders' reports under one name would overwrite each other. A record that cannot be read is
+    about to be written again, and says nothing.
+    """
+    path = paths.experiment_record(cfg)
+    try:
+        before = Experiment.read(path, "").config["data"]
+        name, root = str(before["name"]), str(before["root"])
+    except (OSError, ValueError, KeyError):
+        return
+    if IMAGE_FOLDER not in (name, cfg.data.name):
+        return
+    if (name, Path(root).resolve()) != (cfg.data.name, Path(cfg.data.root).resolve()):
+        raise ValueError(
+            f"{path.parent} is the report of other images (data.name={name}, data.root={root}): "
+            f"give this one another name (name=...), or delete {path.parent}"
+        )
 
 
 def _whole_number_keys(node: Any) -> Any:

@@ -15,10 +15,9 @@ from typing import Any
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import code, features, prepared
+from ddim.records import code, prepared, reference_files
 from ddim.records.base import Part
 from ddim.records.cell import Sampled, Trajectory, Weights
-from ddim.runtime import files
 
 # Settings of `train` that move no weight.
 _MOVES_NO_WEIGHT = ("log_every", "checkpoint_every", "sample_every", "validate_every")
@@ -64,10 +63,13 @@ def measurement(cfg: Config, sampled: Sampled, against: str) -> str:
 
 
 def reference(cfg: Config) -> str:
-    """Of what cells are measured against: the reference's files and the network of the features."""
-    folder = paths.reference(cfg)
-    parts = {path.name: files.sha256(path) for path in sorted(folder.glob("*.np[yz]"))}
-    return fingerprint(parts | {"features": features.read(paths.features(cfg)).sha256})
+    """Of what cells are measured against: the reference's files and the network of the features.
+
+    They are read, once. Raises FileNotFoundError or ValueError as reference_files.read.
+    """
+    folder, source = paths.reference(cfg), reference_files.source_of(cfg)
+    checksums = reference_files.read(folder, source).checksums(folder)
+    return fingerprint({**checksums, "features": source.network})
 
 
 def reconstruction(cfg: Config, trajectory: Trajectory, weights: Weights) -> str:

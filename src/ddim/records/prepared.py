@@ -14,7 +14,8 @@ from typing import ClassVar
 import numpy as np
 
 from ddim.records import commands
-from ddim.records.base import Count, Part, Record, Sha256
+from ddim.records.base import Count, Part, Positive, Record, Sha256, refuse
+from ddim.runtime.array_file import open_array, require_file
 
 FILE = "about.json"
 SPLITS = ("train", "test")
@@ -24,7 +25,7 @@ class ArrayFile(Part, frozen=True):
     """One .npy file."""
 
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[Count, ...]
     bytes: Count
     sha256: Sha256
 
@@ -47,10 +48,10 @@ class PreparedData(Record, frozen=True):
     name: str
     description: str
     note: str  # the user's own, such as "JPEG copy"
-    image_size: Count
-    channels: Count
-    train_n: Count
-    test_n: Count
+    image_size: Positive
+    channels: Positive
+    train_n: Positive
+    test_n: Positive
     train_sha256: Sha256
     classes: tuple[str, ...] | None
     preprocessing: Preprocessing
@@ -70,35 +71,44 @@ def read(folder: Path) -> PreparedData:
     return PreparedData.read(folder / FILE, commands.DATA)
 
 
-def load(folder: Path, split: str) -> Split:
+def load(folder: Path, split: str, shape: tuple[int, ...] | None = None) -> Split:
     """One split, "train" or "test", of a prepared folder; the images are memory-mapped.
 
-    Raises FileNotFoundError or ValueError, naming the file, if it is missing, truncated, or not
-    of the size and shape that the record says. (The sha256 is not computed again: for that the
-    whole set would have to be read.)
+    shape: (C, H, W) that the configuration asks for. The file is read once, to compare its checksum
+    with the record's. Raises FileNotFoundError or
+    ValueError, naming the file, if it is missing, or not what the stage `data` wrote.
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
-    files = read(folder).files
-    labels = f"{split}_labels.npy"
+    record = read(folder)
+    images, labels = f"{split}.npy", f"{split}_labels.npy"
+    if images not in record.files:
+        refuse(folder / FILE, f"it describes no {images}", commands.DATA)
+    there = record.files[images].shape[1:]
+    if shape is not None and there != shape:
+        reason = f"it describes images of {list(there)}, the configuration of {list(shape)}"
+        refuse(folder / FILE, reason, commands.DATA)
     return Split(
-        images=_open(folder / f"{split}.npy", files[f"{split}.npy"]),
-        labels=np.array(_open(folder / labels, files[labels])) if labels in files else None,
+        images=_open(folder / images, record.files[images], np.uint8),
+        labels=_labels(folder / labels, record) if labels in record.files else None,
     )
 
 
-def _open(path: Path, recorded: ArrayFile) -> np.ndarray:
+def _open(path: Path, recorded: ArrayFile, dtype: type) -> np.ndarray:
     again = f"make it again with `{commands.DATA}`"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: {again}")
+    require_file(path, again)
     size = path.stat().st_size
     if size != recorded.bytes:
         raise ValueError(f"{path} has {size} bytes, {FILE} says {recorded.bytes}: {again}")
-    try:
-        array = np.load(path, mmap_mode="r")
-    except ValueError as error:
-        raise ValueError(f"{path} is an invalid .npy file: {again}") from error
-    if array.shape != recorded.shape or array.dtype != recorded.dtype:
-        got = f"{array.dtype} {list(array.shape)}"
-        raise ValueError(f"{path} holds {got}, {FILE} says otherwise: {again}")
-    return array
+    return open_array(path, shape=recorded.shape, dtype=dtype, sha256=recorded.sha256, again=again)
+
+
+def _labels(path: Path, record: PreparedData) -> np.ndarray:
+    """Labels of a split, in memory: numbers of the record's classes."""
+    labels = np.array(_open(path, record.files[path.name], np.int64))
+    if record.classes is not None and len(labels):
+        low, high, most = int(labels.min()), int(labels.max()), len(record.classes) - 1
+        if low < 0 or high > most:
+            reason = f"it holds labels {low}..{high} of {most + 1} classes, 0..{most}"
+            refuse(path, reason, commands.DATA)
+    return labels

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from ddim.records.base import Count, NotNegative, Record
+from ddim.records.base import NotNegative, Positive, Record, require_order
 from ddim.records.cell import Interval, Trajectory, Weights
 
 
@@ -11,14 +11,17 @@ class Reconstruction(Record, frozen=True):
 
     KIND: ClassVar[str] = "reconstruction"
 
-    steps: Count
-    n: Count  # images
+    steps: Positive
+    n: Positive  # images
     split: str
     mse: NotNegative  # per dimension
     interval: Interval
     scale: str  # of the error
-    nfe: Count  # network evaluations an image, up and down
+    nfe: Positive  # network evaluations an image, up and down
     trajectory: Trajectory
     precision: str
     weights: Weights
     fingerprint: str  # of everything that the error depends on
+
+    def __post_init__(self) -> None:
+        require_order(interval=self.interval)

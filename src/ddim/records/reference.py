@@ -2,7 +2,15 @@
 
 from typing import ClassVar
 
-from ddim.records.base import Count, NotNegative, Part, Record, Share
+from ddim.records.base import (
+    NotNegative,
+    Part,
+    Positive,
+    Record,
+    Sha256,
+    Share,
+    require_order,
+)
 from ddim.records.cell import Interval
 from ddim.records.features import FeatureSpace
 from ddim.records.prepared import PreparedData
@@ -14,8 +22,8 @@ class Floor(Part, frozen=True):
     Of recall there is none: held-out images are no bound of it.
     """
 
-    n: Count  # images of a block
-    blocks: Count
+    n: Positive  # images of a block
+    blocks: Positive
     fid: NotNegative
     fid_interval: Interval
     kid: float
@@ -23,18 +31,22 @@ class Floor(Part, frozen=True):
     precision: Share
     precision_interval: Interval
 
+    def __post_init__(self) -> None:
+        names = ("fid", "kid", "precision")
+        require_order(**{f"{name}_interval": getattr(self, f"{name}_interval") for name in names})
+
 
 class Reference(Record, frozen=True):
     """What the stage `reference` wrote: `reports/<name>/reference.json`."""
 
     KIND: ClassVar[str] = "reference"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     data: PreparedData
     features: FeatureSpace
     split: str  # the one that the reference images are of
-    n: Count
-    sha256: str  # of that split's images
+    n: Positive
+    sha256: Sha256  # of that split's images
     floors: tuple[Floor, ...]  # by falling number of images
 
     def floor(self, n: int) -> Floor | None:

@@ -22,7 +22,8 @@ from ddim.records.reference import Floor, Reference
 from ddim.records.section import Section
 from ddim.records.timing import Timing
 from ddim.records.training import Training
-from ddim.runtime import files
+from ddim.runtime import files, picture_file
+from ddim.runtime.array_file import require_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,11 @@ class Results:
 
     def timing(self, key: CellKey) -> Timing:
         """How long a cell's images took. Not read with the rest: no result depends on it."""
-        return Timing.read(self.folder / "timings" / f"{key.name}.json", commands.sample(key))
+        path = self.folder / "timings" / f"{key.name}.json"
+        # Images that are there are not sampled again for the time alone, unless somebody asks.
+        images = paths.all_samples(self.cfg) / key.name
+        again = f"git checkout {path}`, or delete {images} and run `{commands.sample(key)}"
+        return Timing.read(path, again)
 
     def training_timing(self) -> Timing | None:
         """How long the training took; None for imported weights."""
@@ -156,11 +161,22 @@ def _covariances(folder: Path, cells: Mapping[CellKey, Cell]) -> Covariances:
 
 def read_sections(folder: Path, names: Sequence[str]) -> tuple[Section, ...]:
     """The sections `names` in `folder` (`reports/<name>`), in the report's order."""
-    sections = [
-        Section.read(folder / "analysis" / name / sections_.FILE, commands.section(name))
-        for name in names
-    ]
+    sections = [_section(folder, name) for name in names]
     return tuple(sorted(sections, key=lambda section: section.order))
+
+
+def _section(folder: Path, name: str) -> Section:
+    path, made_by = folder / "analysis" / name / sections_.FILE, commands.section(name)
+    section = Section.read(path, made_by)
+    if section.name != name:  # it names files of the report
+        refuse(path, f"describes another section ({section.name!r})", made_by)
+    for figure in section.figures:
+        for file in (figure.file, figure.data):
+            place = path.with_name(file)
+            require_file(place, f"make it with `{made_by}`")
+            if files.sha256(place) != section.checksums.get(file):
+                refuse(place, f"is not the file that {sections_.FILE} describes", made_by)
+    return section
 
 
 def _cell(folder: Path, key: CellKey) -> Cell:
@@ -206,9 +222,13 @@ def _require_published_weights(results: Results) -> None:
 
 
 def _require_pictures(results: Results) -> None:
+    """Each is there, and whole."""
     for path, made_by in _pictures(results):
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: make it with `{made_by}`")
+        require_file(path, f"make it with `{made_by}`")
+        try:
+            picture_file.check(path)
+        except ValueError as error:
+            refuse(path, str(error), made_by)
 
 
 def _pictures(results: Results) -> Iterator[tuple[Path, str]]:
@@ -216,7 +236,3 @@ def _pictures(results: Results) -> Iterator[tuple[Path, str]]:
         yield results.picture(key), commands.evaluate(key)
     for steps in results.reconstructions:
         yield results.reconstruction_picture(steps), commands.reconstruct(steps)
-    for section in results.sections:
-        for figure in section.figures:
-            for name in (figure.file, figure.data):
-                yield results.section_folder(section) / name, commands.section(section.name)

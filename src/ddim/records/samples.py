@@ -8,7 +8,7 @@ from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.records import commands
 from ddim.records.cell import CellKey, Sampled
-from ddim.runtime import files
+from ddim.runtime.array_file import open_array
 
 
 def record(cfg: Config, folder: Path | None = None) -> Sampled:
@@ -30,16 +30,11 @@ def load(cfg: Config, folder: Path | None = None) -> tuple[Sampled, np.ndarray]:
     command = commands.sample(key)
     folder = folder or paths.samples(cfg)
     sampled, path = record(cfg, folder), folder / paths.SAMPLES
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: run `{command}`")
     if sampled.cell != key:
         raise ValueError(f"{folder} holds {sampled.cell.name}, not {key.name}: run `{command}`")
-    if files.sha256(path) != sampled.sha256:
-        why = f"does not hold the images that {paths.SAMPLED} describes"
-        raise ValueError(f"{path} {why}: run `{command}`")
-    images = np.load(path, mmap_mode="r")
-    accepts = (sampled.n, *cfg.image_shape)
-    if images.dtype != np.uint8 or images.shape != accepts:
-        holds = f"{images.dtype} {list(images.shape)}, not uint8 {list(accepts)}"
-        raise ValueError(f"{path} holds {holds}: run `{command}`")
+    if sampled.n != (asked := cfg.sample.count(key.steps)):
+        raise ValueError(f"{folder} holds {sampled.n} images of {asked}: run `{command}`")
+    shape = (sampled.n, *cfg.image_shape)
+    again = f"run `{command}`"
+    images = open_array(path, shape=shape, dtype=np.uint8, sha256=sampled.sha256, again=again)
     return sampled, images

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from ddim.config.schema import Trainer
-from ddim.records.base import Count, NotNegative, Record
+from ddim.records.base import NotNegative, Positive, Record
 from ddim.runtime import git
 
 
@@ -17,8 +17,8 @@ class Timing(Record, frozen=True):
     KIND: ClassVar[str] = "timing"
 
     seconds: NotNegative  # of all processes together, earlier killed runs included
-    images: Count  # sampled images; steps for a training
-    processes: Count
+    images: Positive  # sampled images; steps for a training
+    processes: Positive
     device: str
     date: str  # ISO 8601, UTC, to the second
     revision: str  # of the code, ddim.runtime.git.revision

@@ -2,16 +2,16 @@
 
 from typing import ClassVar
 
-from ddim.records.base import Count, NotNegative, Part, Record, Sha256
+from ddim.records.base import Count, NotNegative, Part, Positive, Record, Sha256, Share
 
 
 class Recipe(Part, frozen=True):
     """How the network was trained."""
 
-    steps: Count
-    batch_size: Count
+    steps: Positive
+    batch_size: Positive
     lr: NotNegative
-    ema_decay: NotNegative
+    ema_decay: Share
     flip: bool
     precision: str
     lr_decay: str = "none"  # what every training had before there was a choice
@@ -23,8 +23,8 @@ class Training(Record, frozen=True):
     KIND: ClassVar[str] = "training"
 
     source: str  # "trained here", or the file that was imported
-    parameters: Count
+    parameters: Positive
     seed: Count
     recipe: Recipe | None  # None: imported
     sha256: dict[str, Sha256]  # of the weights, by kind: ema, raw; only one kind is ever imported
-    loss: tuple[tuple[int, float], ...]  # (step, training loss)
+    loss: tuple[tuple[Count, float], ...]  # (step, training loss)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ddim.runtime.files import replacing
+
 TIMEOUT = 60.0  # seconds that a connection may stand still
 
 
@@ -17,11 +19,10 @@ def download(url: str, path: Path, *, sha256: str | None) -> None:
     """
     import torch.hub
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     prefix = None if sha256 is None else sha256.lower()
     try:
-        with _timeout():
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=False)
+        with replacing(path, durable=True) as temporary, _timeout():
+            torch.hub.download_url_to_file(url, str(temporary), hash_prefix=prefix, progress=False)
     except http.client.HTTPException as error:  # the connection broke: no OSError, of all things
         raise OSError(f"{type(error).__name__}: {error}") from error
     except RuntimeError as error:  # "invalid hash value (expected ..., got ...)"

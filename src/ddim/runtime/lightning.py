@@ -38,6 +38,29 @@ def is_global_zero() -> bool:
     return rank == 0
 
 
+def slurm_plugins() -> list[Any]:
+    """Lightning's knowledge of the Slurm job that this is, if it is one, without its requeueing.
+
+    That saves at any moment of a step, beside our resume points: ddim.runtime.interrupt has ours.
+    """
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+    chosen = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()  # as Lightning does
+    return [SLURMEnvironment(auto_requeue=False)] if chosen else []
+
+
+@contextmanager
+def keep_interrupts() -> Iterator[None]:
+    """Let a KeyboardInterrupt pass, which Lightning turns into an exit with status 1."""
+    try:
+        yield
+    except SystemExit as exit_:
+        if isinstance(exit_.__context__, KeyboardInterrupt):
+            raise exit_.__context__ from None
+        raise
+
+
 @contextmanager
 def suppress_lightning_logs() -> Iterator[None]:
     """Lightning without its tips: 'GPU available', loggers to install, worker counts."""

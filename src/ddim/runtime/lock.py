@@ -6,6 +6,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ddim.runtime.files import writing
+
 
 @contextmanager
 def exclusive(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
@@ -14,10 +16,11 @@ def exclusive(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
     Where another process holds it, one line says that this one waits for `what`; without `wait`
     that is a ValueError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, fallback_to_soft=False)  # a soft one would outlive a killed process
     try:
-        lock.acquire(blocking=False)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(blocking=False)
     except Timeout:
         if not wait:
             raise ValueError(f"{what}: another process is at it; run again when it ends") from None

@@ -1,6 +1,7 @@
 """Other people's PyTorch files, read without running what a pickle may hold."""
 
 import textwrap
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,21 @@ def load(path: Path) -> Any:
     before 1.6, which cannot be.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an archive of TorchScript, which is refused
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes that are no checkpoint make torch raise nearly anything
         # Before this mark stands torch's own advice, to load it without the safeguard.
         reason = str(error).rpartition("WeightsUnpickler error:")[2]
+        if "TorchScript" in reason:
+            reason = "an archive of TorchScript"
         text = f"{type(error).__name__}: {reason}"
         reason = textwrap.shorten(text, 100, placeholder=" ...").rstrip(":")
         what = f"{path} is truncated or no PyTorch file of plain tensors ({reason})"
         raise ValueError(what) from None
+
+
+def is_finite(tensor: torch.Tensor) -> bool:
+    """Whether every value is; False too for a tensor that is sparse, or has a shape alone."""
+    is_plain = tensor.layout == torch.strided and not tensor.is_meta
+    return is_plain and bool(tensor.isfinite().all())

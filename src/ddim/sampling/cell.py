@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ddim import schedule
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import fingerprints, samples
+from ddim.records import commands, fingerprints, published, samples
 from ddim.records.cell import CellKey, Sampled, Trajectory, Weights
 from ddim.records.timing import Timing
+from ddim.records.training import Training
 from ddim.runtime import files
 
 if TYPE_CHECKING:
@@ -70,17 +71,27 @@ def trajectory(cfg: Config) -> Trajectory:
 
 
 def weights_in_use(cfg: Config) -> Weights:
-    """The weights that every sampler uses; an error names the file if it is missing."""
+    """The weights that every sampler uses: those that the record of the training describes.
+
+    The file is read once, to compare its checksum. An error names the file that is missing, damaged
+    or of another kind.
+    """
     from ddim.weights import describe
 
-    file = paths.weights_file(cfg)
-    metadata = describe(file)
-    info = metadata["info"]
+    file, kind = paths.weights_file(cfg), cfg.sample.weights.value
+    metadata, sha256 = describe(file), files.sha256(file)
+    info, again = metadata["info"], f"make it again with `{commands.TRAIN}`"
+    if metadata["kind"] != kind:
+        raise ValueError(f"{file} holds {metadata['kind']} weights, not {kind}: {again}")
+    if cfg.weights is not None:
+        published.find(cfg.weights)
+    elif Training.read(paths.training_record(cfg), commands.TRAIN).sha256.get(kind) != sha256:
+        record = paths.training_record(cfg)
+        raise ValueError(f"{file} does not hold the weights that {record} describes: {again}")
+    if missing := {"trained_steps", "source"} - info.keys():
+        raise ValueError(f"{file} does not say its {min(missing)}: {again}")
     return Weights(
-        kind=metadata["kind"],
-        sha256=files.sha256(file),
-        trained_steps=info["trained_steps"],
-        source=info["source"],
+        kind=kind, sha256=sha256, trained_steps=info["trained_steps"], source=info["source"]
     )
 
 
@@ -118,7 +129,7 @@ def shard_job(cfg: Config, plan: CellPlan, model: "EpsModel") -> "ShardJob":
 
     world = cfg.trainer.devices * cfg.trainer.num_nodes
     shards = Shards(
-        folder=paths.WORK / f"cell-{plan.fingerprint}",
+        folder=paths.shards(plan.fingerprint),
         n=plan.n,
         size=min(cfg.sample.shard_size, -(-plan.n // world)),  # something to do for every process
         shape=cfg.image_shape,

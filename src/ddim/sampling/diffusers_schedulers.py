@@ -5,7 +5,6 @@ paper's t in 1..T, and the scheduler is given our float64 alpha-bar wherever it 
 that work on sigma = sqrt((1 - a) / a) still round that to float32). diffusers is an optional extra.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,13 +14,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from ddim.config import schedulers
 from ddim.sampler import EpsModel, RandnLike, steps_like
 
 # Chosen where a class has the option and the user says nothing: compared with our own sampler, x0
 # is not clipped and the last step goes all the way to alpha-bar = 1.
 CHOSEN = {"clip_sample": False, "set_alpha_to_one": True}
-OURS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
-
 
 Network = TypeVar("Network", bound=EpsModel)
 
@@ -109,9 +107,8 @@ def sample(  # noqa: PLR0913
 
 def new_scheduler(name: str, options: Mapping[str, Any], alpha_bar: Tensor) -> Any:
     """The scheduler with `options` over our alpha-bar; ValueError names the wrong key."""
-    kind = _find(name)
-    accepted = inspect.signature(kind.__init__).parameters
-    _check_options(name, options, [key for key in accepted if key != "self"])
+    kind = _find(name, options)
+    accepted = schedulers.options_of(name)
     chosen = {key: value for key, value in CHOSEN.items() if key in accepted}
     beta = 1 - alpha_bar[1:] / alpha_bar[:-1]
     try:
@@ -127,15 +124,9 @@ def new_scheduler(name: str, options: Mapping[str, Any], alpha_bar: Tensor) -> A
 
 
 def names() -> list[str]:
-    """The schedulers that diffusers calls interchangeable, but for two.
-
-    EDM's has no alpha-bar; DPMSolverSDE's noise is its own: no function of (seed, i).
-    """
+    """The schedulers that can be asked for."""
     _diffusers()
-    from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers
-
-    left_out = ("EDM", "DPMSolverSDE")
-    return [kind.name for kind in KarrasDiffusionSchedulers if not kind.name.startswith(left_out)]
+    return schedulers.names()
 
 
 def _diffusers() -> Any:
@@ -147,25 +138,11 @@ def _diffusers() -> Any:
     return diffusers
 
 
-def _find(scheduler: str) -> Callable[..., Any]:
-    if scheduler not in names():
-        raise ValueError(
-            f"sampler.scheduler must be one of {', '.join(sorted(names()))}; got {scheduler!r}"
-        )
-    kind: Callable[..., Any] = getattr(_diffusers(), scheduler)
+def _find(scheduler: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+    diffusers = _diffusers()
+    schedulers.check(scheduler, options, key="sampler.scheduler", options_key="sampler.options")
+    kind: Callable[..., Any] = getattr(diffusers, scheduler)
     return kind
-
-
-def _check_options(scheduler: str, options: Mapping[str, Any], accepted: list[str]) -> None:
-    ours = [name for name in options if name in OURS]
-    if ours:
-        raise ValueError(f"sampler.options.{ours[0]} is given by diffusion.*: set it there")
-    if options.get("prediction_type", "epsilon") != "epsilon":
-        raise ValueError("sampler.options.prediction_type must be epsilon: the network predicts it")
-    unknown = [name for name in options if name not in accepted]
-    if unknown:
-        listed = ", ".join(name for name in accepted if name not in OURS)
-        raise ValueError(f"sampler.options.{unknown[0]}: {scheduler} accepts {listed}")
 
 
 def _use_float64_schedule(scheduler: Any, alpha_bar: Tensor) -> None:

@@ -10,17 +10,28 @@ from torch.utils.data import DataLoader, TensorDataset
 from typing_extensions import override
 
 from ddim.config import schema
-from ddim.runtime.lightning import suppress_lightning_logs, trainer_kwargs
+from ddim.runtime.lightning import (
+    keep_interrupts,
+    slurm_plugins,
+    suppress_lightning_logs,
+    trainer_kwargs,
+)
 from ddim.runtime.progress import Advance, silent, track
-from ddim.sampling.shards import ShardJob
+from ddim.sampling.shards import ShardJob, named
 
 
 def sample_distributed(job: ShardJob, label: str, trainer: schema.Trainer) -> None:
     """Sample the missing shards of `job` on all processes; returns on each when all are there."""
     with suppress_lightning_logs():
-        runner = Trainer(**trainer_kwargs(trainer), logger=False, enable_checkpointing=False)
+        runner = Trainer(
+            **trainer_kwargs(trainer),
+            logger=False,
+            enable_checkpointing=False,
+            plugins=slurm_plugins(),
+        )
         one = DataLoader(TensorDataset(torch.zeros(1)))
-        runner.predict(_ShardSampler(job, label), one, return_predictions=False)
+        with keep_interrupts():
+            runner.predict(_ShardSampler(job, label), one, return_predictions=False)
 
 
 class _ShardSampler(LightningModule):
@@ -43,7 +54,8 @@ class _ShardSampler(LightningModule):
     def predict_step(self, batch: list[Tensor], batch_idx: int) -> None:
         strategy = self.trainer.strategy
         # One process looks what is missing: the others would see its first shards appear.
-        missing: list[range] = strategy.broadcast(self._job.shards.missing())
+        first = self.trainer.is_global_zero
+        missing: list[range] = strategy.broadcast(self._job.shards.missing() if first else [])
         mine = missing[self.trainer.global_rank :: self.trainer.world_size]
         if self.trainer.is_global_zero:
             world = self.trainer.world_size
@@ -54,5 +66,6 @@ class _ShardSampler(LightningModule):
         strategy.barrier()  # all shards are there before anyone merges
 
     def _sample(self, mine: list[range], advance: Advance) -> None:
-        for indices in mine:
-            self._job.sample(indices, self.device, advance)
+        with named(self._label):
+            for indices in mine:
+                self._job.sample(indices, self.device, advance)

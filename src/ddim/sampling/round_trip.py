@@ -13,6 +13,7 @@ from ddim.images import to_float
 from ddim.runtime.device import torch_device
 from ddim.runtime.progress import Advance, track
 from ddim.sampler import encode, sample
+from ddim.sampling.cell import weights_in_use
 from ddim.sampling.network import EpsModel
 from ddim.sampling.parallel import map_batches
 
@@ -22,7 +23,8 @@ PRECISION = "32-true"  # whatever the samplers use: rounding would drown the err
 
 
 def load_network(cfg: Config) -> EpsModel:
-    """The trained network in PRECISION on its device."""
+    """The trained network in PRECISION on its device; its weights are checked as a cell's are."""
+    weights_in_use(cfg)
     unet, _ = weights.load(paths.weights_file(cfg), expect=cfg.network)
     model = EpsModel(unet, precision=PRECISION, compiled=cfg.trainer.compile)
     return model.place(torch_device(cfg.trainer.accelerator))
@@ -46,7 +48,12 @@ def round_trip(
 
         x_0 = to_float(torch.from_numpy(np.array(batch)))
         x_T = encode(eps_model, x_0.to(device), alpha_bar, tau)
-        return x_0, sample(eps_model, x_T, alpha_bar, tau).cpu()
+        decoded = sample(eps_model, x_T, alpha_bar, tau).cpu()
+        for state, what in ((x_T, "x_T"), (decoded, "the decoded image")):
+            if not bool(state.isfinite().all()):
+                cause = "the network gives NaN or infinity: look at the training's loss"
+                raise ValueError(f"S = {len(tau)}: {what} is not finite; {cause}")
+        return x_0, decoded
 
     batches = [images[first : first + size] for first in range(0, len(images), size)]
     with track(2 * len(tau) * len(images), f"reconstruct S{len(tau)}") as advance:

@@ -6,7 +6,8 @@ processes. Lightning is imported only where more than one process samples.
 
 import shutil
 import time
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +15,15 @@ import numpy as np
 import torch
 
 from ddim.config.schema import Trainer
+from ddim.runtime.array_file import DamagedArrayError, read_arrays, write_arrays
 from ddim.runtime.device import torch_device
-from ddim.runtime.files import array, replacing
+from ddim.runtime.files import array
 from ddim.runtime.progress import Advance, track
-from ddim.sampling.generate import generate
+from ddim.sampling.generate import NotFiniteError, generate
 from ddim.sampling.samplers import Sampler
+
+KIND, VERSION = "shard", 2  # of a file; version 1 had no checksum
+AGAIN = "it is sampled again, here or by the next run of the stage sample"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +56,8 @@ class Shards:
             return False
         try:
             self._read(indices)
-        except DamagedShardError as error:
-            print(f"{error}; sampled again", flush=True)
+        except DamagedArrayError as error:
+            print(error, flush=True)
             path.unlink(missing_ok=True)
             return False
         return True
@@ -65,21 +70,27 @@ class Shards:
         """Write one shard: uint8 [len(indices),C,H,W]."""
         assert images.shape == (len(indices), *self.shape), images.shape
         assert images.dtype == np.uint8
-        with replacing(self.file(indices)) as temporary, temporary.open("wb") as file:
-            np.savez(file, images=images, seconds=seconds, first=indices.start)
+        about = {**self._about(indices), "seconds": seconds}
+        write_arrays(self.file(indices), KIND, VERSION, about, {"images": images})
+
+    def _about(self, indices: range) -> dict[str, object]:
+        """Which images a file holds; its cell is that of the folder's name."""
+        return {"cell": self.folder.name, "first": indices.start}
 
     def _read(self, indices: range) -> tuple[np.ndarray, float]:
-        """(images, seconds) of a shard; DamagedShardError for other content than was saved."""
+        """(images, seconds) of a shard; DamagedArrayError for other content than was saved."""
         path = self.file(indices)
-        try:
-            with np.load(path, allow_pickle=False) as shard:  # a zip file, with a CRC of each array
-                images, seconds, first = shard["images"], float(shard["seconds"]), shard["first"]
-        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise DamagedShardError(f"{path} is damaged ({error})") from None
-        if images.dtype != np.uint8 or images.shape != (len(indices), *self.shape):
-            raise DamagedShardError(f"{path} is damaged (it holds {images.dtype} {images.shape})")
-        if int(first) != indices.start or not seconds >= 0:
-            raise DamagedShardError(f"{path} is damaged (it holds images from {int(first)} on)")
+        about, arrays = read_arrays(path, KIND, VERSION, AGAIN)
+        seconds = about.pop("seconds", None)
+        if about != self._about(indices) or not isinstance(seconds, float | int):
+            raise DamagedArrayError(
+                path, "is damaged (it holds other images than its name says)", AGAIN
+            )
+        shape, images = (len(indices), *self.shape), arrays.get("images")
+        if images is None or images.dtype != np.uint8 or images.shape != shape:
+            raise DamagedArrayError(
+                path, f"is damaged (it holds no uint8 images {list(shape)})", AGAIN
+            )
         return images, seconds
 
     def merge(self, path: Path) -> float:
@@ -97,10 +108,6 @@ class Shards:
     def remove(self) -> None:
         """Remove the shards, which are no longer needed."""
         shutil.rmtree(self.folder)
-
-
-class DamagedShardError(ValueError):
-    """A shard that holds something else than was saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +158,15 @@ def sample_missing(job: ShardJob, label: str, trainer: Trainer) -> None:
     job.place(device)
     missing = job.shards.missing()
     left = sum(map(len, missing))
-    with track(job.shards.n, label, done=job.shards.n - left) as advance:
+    with track(job.shards.n, label, done=job.shards.n - left) as advance, named(label):
         for indices in missing:
             job.sample(indices, device, advance)
+
+
+@contextmanager
+def named(label: str) -> Iterator[None]:
+    """Name the cell in the error of images that are not finite."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise NotFiniteError(f"{label}: {error}") from None

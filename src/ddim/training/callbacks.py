@@ -14,6 +14,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
+from ddim.runtime.interrupt import Deferred
 from ddim.training.seeds import step_seed
 
 
@@ -36,6 +37,33 @@ class StepSeed(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         torch.manual_seed(step_seed(self._seed, trainer.global_rank, trainer.global_step))
+
+
+class SignalMonitor(Callback):
+    """Whether a signal asked for the end: the training ends after a step, on all processes alike.
+
+    Takes the place of Lightning's handlers, which save inside a step at Slurm's warning signal and
+    may leave several processes waiting for each other.
+    """
+
+    def __init__(self) -> None:
+        self._deferred = Deferred()
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._deferred.install()
+
+    @property
+    def own(self) -> int:
+        """The number of the signal that this process got, 0 for none."""
+        return self._deferred.number
+
+    def agreed(self, trainer: Trainer) -> int:
+        """The number that any process got; called by all of them at the same step."""
+        if trainer.world_size == 1:
+            return self.own
+        number = torch.tensor(self.own, device=trainer.strategy.root_device)
+        return int(trainer.strategy.reduce(number, reduce_op="max"))
 
 
 class LossMonitor(Callback):

@@ -1,11 +1,14 @@
-"""The resume point: one file from which a killed training goes on bit for bit.
+"""The resume point: a file from which a killed training goes on bit for bit.
 
 It lies in a git-ignored folder named by ddim.records.fingerprints.training, outside DVC's outputs
-(which DVC deletes before a stage runs). It holds tensors and plain containers only.
+(which DVC deletes before a stage runs). It holds tensors and plain containers only, as a zip file
+with a CRC-32 of each, which is checked before anything of it is used. The one before it is kept: a
+damaged one costs what was trained since that.
 """
 
 import os
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +21,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from ddim.runtime.files import replacing
-from ddim.training.callbacks import LossMonitor, check_finite
+from ddim.runtime.interrupt import Interrupted
+from ddim.runtime.torch_file import is_finite
+from ddim.training.callbacks import LossMonitor, SignalMonitor, check_finite
 
-RESUME_FILE = "last.ckpt"
+RESUME_FILE, PREVIOUS_FILE, DAMAGED_FILE = "last.ckpt", "previous.ckpt", "damaged.ckpt"
 AVERAGED, RAW = "state_dict", "current_model_state"  # Lightning's keys of the two weight sets
 MONITOR = LossMonitor.__qualname__  # Lightning's key of the losses, among "callbacks"
 
@@ -32,58 +37,115 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Write to a sibling, reach the disk, then take the final name."""
-        with replacing(Path(path)) as temporary, temporary.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
+        """Write to a sibling, reach the disk, then take the final name; the file there is kept.
+
+        Two are on the disk at a time, never three, and one of them is whole at every moment.
+        """
+        place, previous = Path(path), Path(path).with_name(PREVIOUS_FILE)
+        if place.exists():
+            previous.unlink(missing_ok=True)
+        with replacing(place, durable=True) as temporary:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            if place.exists():
+                place.replace(previous)
 
 
 class ResumePoint(Checkpoint):
-    """Saves every `every` steps and after the last one, and never a run that has diverged.
+    """Saves every `every` steps, after the last one, and where a signal ends the training.
 
-    A `Checkpoint` runs after all other callbacks, so the average and the losses are up to date.
+    Never a run that has diverged. A `Checkpoint` runs after all other callbacks, so the average and
+    the losses are up to date.
 
     Args:
         folder: where the file goes.
         step: of the resume point that is there already; 0 if there is none.
     """
 
-    def __init__(self, folder: Path, *, every: int, monitor: LossMonitor, step: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        every: int,
+        monitor: LossMonitor,
+        signals: SignalMonitor,
+        step: int = 0,
+    ) -> None:
         self.step = step
-        self._folder, self._every, self._monitor = folder, every, monitor
+        self._folder, self._every = folder, every
+        self._monitor, self._signals = monitor, signals
 
     @override
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        step = trainer.global_step
-        if step % self._every == 0 or step == trainer.max_steps:
+        step, signal = trainer.global_step, self._signals.agreed(trainer)
+        if step % self._every == 0 or step == trainer.max_steps or signal:
             self._monitor.pending_losses(trainer)
             check_finite(pl_module.parameters(), step)
             trainer.save_checkpoint(self._folder / RESUME_FILE)
             self.step = step
+        if signal:
+            raise Interrupted(signal)
+
+
+def usable_resume_point(folder: Path, *, is_first: bool) -> dict[str, Any] | None:
+    """The newest whole resume point in `folder`, which lies under RESUME_FILE by then, or None.
+
+    A damaged one is put aside under another name, which a line says, and the one before it takes
+    its place. is_first: of several processes; it alone moves files.
+    """
+    last, previous = folder / RESUME_FILE, folder / PREVIOUS_FILE
+    # The others may look for the one before it when the first process has moved it already.
+    for path in (last, previous) if is_first else (last, previous, last):
+        try:
+            checkpoint = _read(path)
+        except ValueError as error:
+            if is_first:
+                print(f"{error}; put aside as {DAMAGED_FILE}", flush=True)
+                path.replace(path.with_name(DAMAGED_FILE))
+            continue
+        if checkpoint is not None:
+            if is_first and path == previous:
+                del checkpoint  # closed before it moves
+                previous.replace(last)
+                return _read(last)
+            return checkpoint
+    return None
 
 
 def load_resume_point(folder: Path) -> dict[str, Any] | None:
     """The resume point in `folder` (tensors stay on disk until used), or None if there is none.
 
-    Raises ValueError, naming the file, for one that is truncated, that no training here wrote, or
-    whose weights are not finite.
+    Raises ValueError, naming the file, for one that is damaged: that no training here wrote, whose
+    bytes have changed, or that holds NaN or infinity.
     """
-    path = folder / RESUME_FILE
+    try:
+        return _read(folder / RESUME_FILE)
+    except ValueError as error:
+        raise ValueError(f"{error}: run the stage train again, which puts it aside") from None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
+        with zipfile.ZipFile(path) as archive:
+            changed = archive.testzip()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # mmap of a read-only file
             checkpoint = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except Exception as error:
-        raise _damaged(path, "not a file that torch.save wrote") from error
+    except Exception:  # bytes that are no checkpoint make zipfile and torch raise nearly anything
+        raise _damaged(path, "not a file that torch.save wrote") from None
+    if changed is not None:
+        raise _damaged(path, f"its part {changed} has changed")
     if not isinstance(checkpoint, dict):
         raise _damaged(path, f"it holds a {type(checkpoint).__name__}")
     _check_structure(checkpoint, path)
     _check_weights(checkpoint, path)
+    _check_optimizer(checkpoint["optimizer_states"], path)
     return checkpoint
 
 
@@ -123,7 +185,10 @@ def _check_structure(checkpoint: Mapping[str, Any], path: Path) -> None:
         if not isinstance(checkpoint.get(key), kind):
             raise _damaged(path, f"it holds no {key}")
     losses = checkpoint["callbacks"].get(MONITOR)
-    if not isinstance(losses, dict) or not {"history", "pending", "seconds"} <= losses.keys():
+    parts = {"history": list, "pending": list, "seconds": float}
+    if not isinstance(losses, dict) or any(
+        not isinstance(losses.get(key), kind) for key, kind in parts.items()
+    ):
         raise _damaged(path, "it holds no losses")
 
 
@@ -134,9 +199,20 @@ def _check_weights(checkpoint: Mapping[str, Any], path: Path) -> None:
             raise _damaged(path, "its averaged and raw weights have other names")
         if not all(isinstance(value, Tensor) for value in weights.values()):
             raise _damaged(path, f"its {description} weights are no tensors")
-        if not all(bool(value.isfinite().all()) for value in weights.values()):
+        if not all(map(is_finite, weights.values())):
             raise _damaged(path, f"its {description} weights are not finite")
 
 
+def _check_optimizer(states: list[Any], path: Path) -> None:
+    """NaN in Adam's averages would be in the weights one step later."""
+    for state in states:
+        if not isinstance(state, dict) or not isinstance(state.get("state"), dict):
+            raise _damaged(path, "it holds no optimizer's state")
+        for of_one in state["state"].values():
+            tensors = (value for value in of_one.values() if isinstance(value, Tensor))
+            if not all(map(is_finite, tensors)):
+                raise _damaged(path, "its optimizer's state is not finite")
+
+
 def _damaged(path: Path, reason: str) -> ValueError:
-    return ValueError(f"{path} is damaged, delete it to train from the start: {reason}")
+    return ValueError(f"{path} is damaged ({reason})")

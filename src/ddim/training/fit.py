@@ -5,23 +5,29 @@ shown: that is up to the callbacks that the caller hands in (ddim.tracking.train
 """
 
 import math
-import sys
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from ddim.config import schema
-from ddim.runtime.lightning import suppress_lightning_logs, trainer_kwargs
+from ddim.runtime.interrupt import Interrupted
+from ddim.runtime.lightning import (
+    is_global_zero,
+    keep_interrupts,
+    slurm_plugins,
+    suppress_lightning_logs,
+    trainer_kwargs,
+)
 from ddim.training.batches import ImageData
-from ddim.training.callbacks import LossMonitor, StepSeed
+from ddim.training.callbacks import LossMonitor, SignalMonitor, StepSeed
 from ddim.training.checkpoint import (
     AVERAGED,
     MONITOR,
@@ -32,12 +38,12 @@ from ddim.training.checkpoint import (
     check_same_network,
     load_resume_point,
     remove_partial_files,
+    usable_resume_point,
 )
 from ddim.training.ema import EMA
 from ddim.training.module import DiffusionModule
 
 MAX_CURVE_POINTS = 200  # of the loss curve that are kept
-SIGTERM_STATUS, SIGINT_STATUS = 143, 130  # 128 + the signal's number, as a shell reports it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +97,8 @@ def fit(
             up to date, and find EMA and LossMonitor among trainer.callbacks.
 
     Raises ValueError for a batch that does not fit the data or the devices, a damaged resume point
-    and (DivergedError) a loss or weights that are not finite. SIGTERM and Ctrl-C end in one line
-    and SystemExit with status 143 and 130; steps since the last resume point are lost.
+    and (DivergedError) a loss or weights that are not finite. SIGINT, SIGTERM and SIGUSR1 end the
+    training after the step that they came in, saved, with Interrupted; a second one at once.
     """
     train, module = setup.train, _module(network, setup)
     done = _resume_step(module, setup)
@@ -147,7 +153,7 @@ def downsample(history: list[tuple[int, float]], max_points: int) -> list[tuple[
 
 def _resume_step(module: DiffusionModule, setup: TrainingSetup) -> int:
     """The step of the resume point, 0 if there is none. Its file is closed on return."""
-    checkpoint = load_resume_point(setup.work)
+    checkpoint = usable_resume_point(setup.work, is_first=is_global_zero())
     if checkpoint is None:
         return 0
     check_same_network(checkpoint, module, setup.work)
@@ -171,30 +177,32 @@ def _fit_from(
     """Train from the resume point, which is at `step`, or from the start if that is 0."""
     train = setup.train
     monitor = LossMonitor(every=train.log_every, batch_size=train.batch_size)
-    resume = ResumePoint(setup.work, every=train.checkpoint_every, monitor=monitor, step=step)
-    everything = [StepSeed(setup.seed), EMA(train.ema_decay), monitor, *callbacks, resume]
+    signals = SignalMonitor()
+    resume = ResumePoint(
+        setup.work, every=train.checkpoint_every, monitor=monitor, signals=signals, step=step
+    )
+    ours = [StepSeed(setup.seed), EMA(train.ema_decay), signals, monitor, *callbacks, resume]
     with suppress_lightning_logs():
-        trainer = _trainer(setup, everything, logger, validate=data.held_out is not None)
+        trainer = _trainer(setup, ours, logger, validate=data.held_out is not None)
         device = trainer.strategy.root_device
         _enable_fast_kernels(module.network, device, setup.trainer)
         remove_partial_files(setup.work)
         checkpoint = setup.work / RESUME_FILE if step else None
         try:
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        except SIGTERMException:
-            _exit(SIGTERM_STATUS, trainer, resume)
-        except SystemExit as exit_:  # Lightning's answer to Ctrl-C
-            if not isinstance(exit_.__context__, KeyboardInterrupt):
-                raise
-            _exit(SIGINT_STATUS, trainer, resume)
+            with keep_interrupts():
+                trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            if signals.own:  # after the last step
+                raise Interrupted(signals.own)
+        except Interrupted as error:
+            raise _told(error, trainer.global_step, resume.step) from None
 
 
-def _exit(status: int, trainer: Trainer, resume: ResumePoint) -> NoReturn:
-    """Leave with `status` and one line, in place of Lightning's status 0 or 1 and none."""
-    if trainer.is_global_zero:
-        line = f"training: interrupted at step {trainer.global_step}; run again to go on"
-        print(f"{line} from step {resume.step}", file=sys.stderr, flush=True)
-    raise SystemExit(status) from None
+def _told(interrupted: Interrupted, step: int, saved: int) -> Interrupted:
+    """With the step that the training was in, and from which it will go on."""
+    name = signal.Signals(interrupted.number).name
+    kept = "which is saved" if step == saved else f"step {saved} is saved"
+    what = f"training: interrupted by {name} at step {step}, {kept}"
+    return Interrupted(interrupted.number, what)
 
 
 def _trainer(
@@ -214,7 +222,7 @@ def _trainer(
         gradient_clip_val=setup.train.grad_clip,
         logger=logger or False,
         callbacks=list(callbacks),
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), *slurm_plugins()],
         default_root_dir=setup.work,
     )
 

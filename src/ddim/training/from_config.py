@@ -1,17 +1,12 @@
-"""From the configuration to a finished training: the network, and what determines its weights."""
+"""From the configuration to a training: the network, and what determines its weights."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import torch
-from pytorch_lightning import Callback
-from pytorch_lightning.loggers import Logger
 
 from ddim import schedule
 from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.records import fingerprints, prepared
-from ddim.training.fit import TrainingSetup, fit
+from ddim.training.fit import TrainingSetup
 from ddim.unet import UNet
 
 
@@ -21,21 +16,10 @@ def new_network(cfg: Config) -> UNet:
     return UNet(**cfg.network)
 
 
-def train(
-    cfg: Config,
-    network: UNet,
-    images: np.ndarray,
-    held_out: np.ndarray,
-    *,
-    logger: Logger | None,
-    callbacks: Sequence[Callback],
-) -> TrainingSetup:
-    """Train `network` (of `new_network`) on uint8 images [N,C,H,W] as configured.
-
-    Returns the setup, in whose folder the result lies; arguments and errors as `fit`'s.
-    """
+def setup(cfg: Config) -> TrainingSetup:
+    """The configured training on the prepared images; its folder is named by what determines it."""
     key = fingerprints.training(cfg, prepared.read(paths.data(cfg)).train_sha256)
-    setup = TrainingSetup(
+    return TrainingSetup(
         alpha_bar=schedule.alpha_bar(**vars(cfg.diffusion)),
         train=cfg.train,
         trainer=cfg.trainer,
@@ -43,5 +27,3 @@ def train(
         seed=cfg.seed,
         work=paths.WORK / f"train-{key}",
     )
-    fit(network, images, setup, held_out=held_out, logger=logger, callbacks=callbacks)
-    return setup
