@@ -9,9 +9,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.parts import Options
 from ddim import weights
-from ddim.config import params
+from ddim.config import params, paths
 from ddim.config.schema import Config, checked
 from ddim.interop import diffusers_layout
+from ddim.records.training import Training
+from ddim.runtime import files
 from ddim.unet import UNet
 
 EXPERIMENTS = ("digits", "mnist", "cifar10", "celeba", "lsun_bedroom")
@@ -50,6 +52,20 @@ def save(cfg: Config, path: Path) -> None:
     info = {"trained_steps": 1, "source": "random", "data": cfg.data.name, "seed": 0}
     info |= {"diffusion": vars(cfg.diffusion)}
     weights.save(path, random_network(cfg), kind="ema", info=info)
+
+
+def save_as_trained(cfg: Config) -> None:
+    """The weights of `save` where the stage `train` leaves them, and its record."""
+    path, network = paths.weights_file(cfg), random_network(cfg)
+    save(cfg, path)
+    Training(
+        source="random",
+        parameters=sum(p.numel() for p in network.parameters()),
+        seed=cfg.seed,
+        recipe=None,
+        sha256={"ema": files.sha256(path)},
+        loss=(),
+    ).write(paths.training_record(cfg))
 
 
 def twin(unet: UNet, *, copied: bool = True) -> nn.Module:

@@ -15,6 +15,7 @@ NAME = "digits"  # of the default experiment
 # Every stage does all that it does by default, of small amounts: what is left is their overhead.
 SMALL = (
     "train.steps=20",
+    "train.warmup=5",
     "train.batch_size=32",
     "train.sample_every=0",
     "model.channels=8",

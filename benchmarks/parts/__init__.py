@@ -35,6 +35,7 @@ PARTS = {
         against=("torch-fidelity", "engines"),
     ),
     "scaling": Part("time and peak memory against images, steps and cells"),
+    "load": Part("300 cells, a million images: memory, open files, time per unit", in_all=False),
     "pipeline": Part("dvc repro with nothing to do, one more cell, a grid of many"),
     "profile": Part(
         "the ten most expensive operations, and a Chrome trace", cuda=True, overrides=True

@@ -14,7 +14,7 @@ from benchmarks import commands, networks, projects
 from benchmarks.findings import Findings
 from benchmarks.measure import exponent
 from benchmarks.parts import Options
-from ddim.config import params, paths
+from ddim.config import params
 
 NETWORK = ("model.channels=4", "model.multipliers=[1]", "model.attention=[]", "model.groups=2")
 SMALLEST = {"images": 1000, "steps": 5, "cells": 1}
@@ -67,8 +67,7 @@ def prepare(project: Path) -> None:
     """params.yaml of the tiny network, and weights for it."""
     commands.run(["python", "-m", "ddim.compose", *NETWORK, "trainer=cpu"], project)
     with chdir(project):
-        cfg = params.read([])
-        networks.save(cfg, paths.weights_file(cfg))
+        networks.save_as_trained(params.read([]))
 
 
 def sample(project: Path, *, images: int, steps: int, cells: int) -> Sampling:

@@ -13,7 +13,7 @@ from benchmarks.commands import Finished
 from benchmarks.findings import Findings
 from benchmarks.first_call import FIRST_CALL
 from benchmarks.parts import Options
-from ddim.config import params, paths
+from ddim.config import params
 
 TORCH = ("python", "-c", "import torch")
 SAMPLE = ("python", "-m", "benchmarks.first_call", "ddim.stages.sample", "-cn", "stage")
@@ -50,7 +50,7 @@ def prepare(project: Path) -> None:
     commands.run(["python", "-m", "ddim.compose"], project)
     with chdir(project):
         cfg = params.read([])
-        networks.save(cfg, paths.weights_file(cfg))
+        networks.save_as_trained(cfg)
 
 
 def in_turn(

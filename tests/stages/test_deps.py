@@ -73,3 +73,10 @@ def test_what_an_edit_makes_stale(edit: str, stale: set[str]) -> None:
 def test_the_files_of_the_pipeline_stay_readable() -> None:
     assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 220
     assert len((ROOT / "dvc.lock").read_text().splitlines()) < 2500
+
+
+def test_a_change_of_the_users_own_images_prepares_them_again() -> None:
+    """`data.watch` is their folder (conf/data/image_folder.yaml), and a constant for other sets."""
+    assert DVC["data"]["deps"][-1] == "${data.watch}"
+    node = yaml.safe_load((ROOT / "conf" / "data" / "image_folder.yaml").read_text())
+    assert node["watch"] == "${data.root}"

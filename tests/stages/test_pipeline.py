@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from helpers import network
 from helpers.pipeline import commit, compose, copy, run, stale
 
 from ddim.records.cell import Cell
@@ -14,8 +15,9 @@ from ddim.records.cell import Cell
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copy(tmp_path_factory.mktemp("project"))
+    network.watched(folder)
     compose(folder)
-    run(folder, "dvc", "repro")
+    run(folder, *network.cut(), "dvc", "repro")
     commit(folder, "a run")
     return folder
 
@@ -41,8 +43,39 @@ def test_one_command_makes_the_report(project: Path) -> None:
     assert (report / "ema.safetensors").read_bytes() == weights.read_bytes()
 
 
+def test_nothing_was_asked_from_the_network(project: Path) -> None:
+    asked = network.watched(project)
+    assert asked.read_text() == ""
+    speak = "import sys; sys.audit('socket.connect', None, ('192.0.2.1', 80))"
+    run(project, "python", "-c", speak)  # so the watcher does watch
+    assert asked.read_text().startswith("socket.connect ('192.0.2.1', 80): ")
+
+
 def test_nothing_to_do_is_nothing_done(project: Path) -> None:
     assert stale(project) == set()
+
+
+def test_dvc_reads_every_metric_and_plot(project: Path) -> None:
+    shown = run(project, "dvc", "metrics", "show", "--json")
+    assert "failed" not in shown
+    [headline] = [file["data"] for file in json.loads(shown)[""]["data"].values()]
+    assert headline.keys() == {"S2", "S4", "reconstruct", "claims"}
+    assert "failed" not in run(project, "dvc", "plots", "show", "-o", "out/plots")
+    drawn = (project / "out/plots/index.html").read_text()
+    titles = ["FID against S", "Error of reconstruction against S", "training step"]
+    places = [drawn.index(f'"title": "{title}"') for title in titles]
+    assert places == sorted(places)
+    assert len(list((project / "out/plots/static").iterdir())) == 3
+
+
+def test_a_clone_that_pulls_has_nothing_to_do(project: Path, tmp_path: Path) -> None:
+    clone, remote = tmp_path / "clone", str(tmp_path / "remote")
+    run(project, "git", "clone", "-q", str(project), str(clone))
+    for each, transfer in ((project, "push"), (clone, "pull")):
+        run(each, "dvc", "remote", "add", "--local", "--force", "shared", remote)
+        run(each, "dvc", transfer, "-r", "shared")
+    assert "Running stage" not in run(clone, "dvc", "repro")
+    assert stale(clone) == set()
 
 
 @pytest.mark.parametrize(

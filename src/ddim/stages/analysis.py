@@ -3,8 +3,11 @@
 analysis.section=NAME measures that section alone; without it, all of analysis.sections.
 """
 
+from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.runtime.cli import stage
+from ddim.runtime.lock import exclusive
+from ddim.stages.ready import ready
 
 
 def run(cfg: Config) -> None:
@@ -13,8 +16,9 @@ def run(cfg: Config) -> None:
 
     names = cfg.analysis.sections if cfg.analysis.section is None else [cfg.analysis.section]
     for name in names:
-        run_section(cfg, name)
+        with exclusive(paths.lock(cfg, f"analysis-{name}"), f"the section {name} of {cfg.name}"):
+            run_section(cfg, name)
 
 
 if __name__ == "__main__":
-    stage(run)
+    stage(run, ready=ready)

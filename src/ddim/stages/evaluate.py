@@ -6,6 +6,7 @@ there, how the cells' errors hang together is worked out for paired comparisons,
 section of the analysis reads of them.
 """
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ from ddim.records.existing import is_measured
 from ddim.records.results import read_cells
 from ddim.runtime import files
 from ddim.runtime.cli import selects, stage
+from ddim.runtime.lock import exclusive
+from ddim.stages.ready import ready
 
 if TYPE_CHECKING:
     from ddim.evaluation.measure import CellEvaluator
@@ -32,13 +35,24 @@ def run(cfg: Config) -> None:
         files.remove_others(paths.cells(cfg), _outputs(cells))
         influences = {paths.influences(cell).name for cell in cells}
         files.remove_others(paths.influences(cells[0]).parent, influences)
-    todo = _todo([cfg] if by_hand else cells, against)
+    todo = []
+    for cell in [cfg] if by_hand else cells:  # all of them, before anything heavy is loaded
+        with _lock(cell):
+            todo += [cell] if _unmeasured(cell, against) else []
     if todo:
         evaluator = _evaluator(cfg)
-        for cell, sampled, fingerprint in todo:
-            _measure(cell, sampled, (fingerprint, against), evaluator)
+        for cell in todo:
+            with _lock(cell):
+                if left := _unmeasured(cell, against):  # not by another process, meanwhile
+                    _measure(cell, *left, evaluator)
     if not by_hand or (paths.in_grid(cfg) and _is_whole(cells, against)):
-        _write_covariances(cfg, cells)
+        with exclusive(paths.lock(cfg, "covariances"), f"the covariances of {cfg.name}"):
+            _write_covariances(cfg, cells)
+
+
+def _lock(cfg: Config) -> AbstractContextManager[None]:
+    """For the cell's files: no other process samples or measures it meanwhile."""
+    return exclusive(paths.cell_lock(cfg), paths.configured_cell(cfg))
 
 
 def _outputs(cells: list[Config]) -> set[str]:
@@ -46,18 +60,18 @@ def _outputs(cells: list[Config]) -> set[str]:
     return {path.with_suffix(suffix).name for path in records for suffix in (".json", ".png")}
 
 
-def _todo(cells: list[Config], against: str) -> list[tuple[Config, Sampled, str]]:
-    """The cells that are to be measured; which of them were already is printed."""
-    todo = []
-    for cfg in cells:
-        sampled, _ = samples.load(cfg)  # verified; a map of every cell would hold its file open
-        fingerprint = fingerprints.measurement(cfg, sampled, against)
-        if is_measured(cfg, fingerprint):
-            _draw(cfg)  # an edit of how pictures are drawn moves no number
-            print(f"{sampled.cell.name}: already measured")
-        else:
-            todo.append((cfg, sampled, fingerprint))
-    return todo
+def _unmeasured(cfg: Config, against: str) -> tuple[Sampled, tuple[str, str]] | None:
+    """What the cell is to be measured of: its images' record, its and the reference's fingerprint.
+
+    None, with a line, where that was done already.
+    """
+    sampled, _ = samples.load(cfg)  # verified; a map of every cell would hold its file open
+    fingerprint = fingerprints.measurement(cfg, sampled, against)
+    if not is_measured(cfg, fingerprint):
+        return sampled, (fingerprint, against)
+    _draw(cfg)  # an edit of how pictures are drawn moves no number
+    print(f"{sampled.cell.name}: already measured")
+    return None
 
 
 def _evaluator(cfg: Config) -> "CellEvaluator":
@@ -89,8 +103,13 @@ def _measure(
     path, name, (fingerprint, against) = paths.cell_record(cfg), sampled.cell.name, of
     images = np.load(paths.samples_file(cfg), mmap_mode="r")
     counts = cfg.sample.counts_compared(prepared.read(paths.data(cfg)).test_n)
-    with track(len(images), name) as advance:
-        measured, estimates = evaluator.measure(images, advance, counts=counts)
+    try:
+        with track(len(images), name) as advance:
+            measured, estimates = evaluator.measure(
+                images, advance, counts=counts, repeat=sampled.cell.seed
+            )
+    except ValueError as error:  # features that are not finite name an image, not its cell
+        raise ValueError(f"{name}: {error}") from None
     Influences(
         cell=name,
         seed=sampled.cell.seed,
@@ -105,11 +124,13 @@ def _measure(
 
 def _is_whole(cells: list[Config], against: str) -> bool:
     """Whether every cell of the grid is sampled and measured."""
-    return all(
-        paths.sampled_record(cell).is_file()
-        and is_measured(cell, fingerprints.measurement(cell, samples.record(cell), against))
-        for cell in cells
-    )
+    try:
+        return all(
+            is_measured(cell, fingerprints.measurement(cell, samples.record(cell), against))
+            for cell in cells
+        )
+    except FileNotFoundError:  # a cell that nobody has sampled, or that another process samples now
+        return False
 
 
 def _write_covariances(cfg: Config, cells: list[Config]) -> None:
@@ -134,4 +155,4 @@ def _draw(cfg: Config) -> None:
 
 
 if __name__ == "__main__":
-    stage(run)
+    stage(run, ready=ready)

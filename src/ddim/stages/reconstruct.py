@@ -15,10 +15,12 @@ from ddim.config import paths
 from ddim.config.schema import Config
 from ddim.records import fingerprints
 from ddim.records.cell import Weights
-from ddim.records.existing import is_reconstructed
+from ddim.records.existing import has_picture, is_reconstructed
 from ddim.records.reconstruction import Reconstruction
 from ddim.runtime import files
 from ddim.runtime.cli import selects, stage
+from ddim.runtime.lock import exclusive
+from ddim.stages.ready import ready
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,14 +39,16 @@ def run(cfg: Config) -> None:
     weights = weights_in_use(cfg)
     there = [column for column in columns if _is_there(column, weights)]
     todo = [column for column in columns if column not in there]
-    bare = [column for column in there if not _picture(column).is_file()]
+    bare = [column for column in there if not has_picture(_picture(column))]
     if not todo and not bare:
         return
     from ddim.sampling.round_trip import load_network
 
     model = load_network(cfg)
     for column in todo:
-        _measure(column, images, model, weights)
+        with exclusive(paths.lock(cfg, f"S{column.cell.steps}"), f"S = {column.cell.steps}"):
+            if not _is_there(column, weights):  # made by another process, meanwhile
+                _measure(column, images, model, weights)
     for column in bare:
         _redraw(column, images, model)
 
@@ -59,7 +63,7 @@ def _images(cfg: Config) -> np.ndarray:
     from ddim.records.prepared import load
     from ddim.sampling.round_trip import SPLIT
 
-    images = load(paths.data(cfg), SPLIT).images[: cfg.reconstruct.num_images]
+    images = load(paths.data(cfg), SPLIT, cfg.image_shape).images[: cfg.reconstruct.num_images]
     if len(images) < cfg.reconstruct.num_images:
         raise ValueError(
             f"reconstruct.num_images must be at most the {len(images)} held-out images, "
@@ -134,4 +138,4 @@ def _picture(cfg: Config) -> Path:
 
 
 if __name__ == "__main__":
-    stage(run)
+    stage(run, ready=ready)

@@ -9,17 +9,26 @@ from ddim.config.schema import Config
 from ddim.records import features, prepared
 from ddim.records.reference import Reference
 from ddim.runtime.cli import stage
+from ddim.runtime.lock import exclusive
+from ddim.stages.ready import ready
 
 
 def run(cfg: Config) -> None:
     """Extract both splits' features, keep the reference's, and record the floors."""
+    with exclusive(paths.lock(cfg, "reference"), f"the reference of {cfg.name}"):
+        _write(cfg)
+
+
+def _write(cfg: Config) -> None:
     from ddim.evaluation.features import load_extractor
     from ddim.evaluation.floor import SPLIT, write_reference
     from ddim.runtime.device import torch_device
 
     device = torch_device(cfg.trainer.accelerator)
     extractor = load_extractor(cfg.features, paths.features(cfg), device)
-    train, test = (prepared.load(paths.data(cfg), split).images for split in ("train", "test"))
+    train, test = (
+        prepared.load(paths.data(cfg), split, cfg.image_shape).images for split in ("train", "test")
+    )
     floors = write_reference(cfg, extractor, train, test, device)
     data = prepared.read(paths.data(cfg))
     Reference(
@@ -33,4 +42,4 @@ def run(cfg: Config) -> None:
 
 
 if __name__ == "__main__":
-    stage(run)
+    stage(run, ready=ready)

@@ -4,21 +4,24 @@
 same fingerprint is kept; one that left the grid is moved to `out/<name>/extra`, and back when it
 joins it again: nothing is sampled twice. With cell.* on the command line, in a multirun, or with a
 scheduler of diffusers, that cell alone is sampled; one outside the grid lies in `extra`, where no
-stage of the pipeline looks.
+stage of the pipeline looks. weights=NAME takes the weights and all settings of the report NAME, and
+samples 20 images into `out/NAME-weights`: no training, no data set.
 
 Of several processes the first alone moves and writes; the others see a cell in either place.
 """
 
 import shutil
-from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddim.config import paths
 from ddim.config.schema import Config
+from ddim.records import published
 from ddim.runtime.cli import selects, stage
 from ddim.runtime.lock import exclusive
+from ddim.stages.ready import ready
 
 if TYPE_CHECKING:
     from ddim.sampling.cell import CellPlan
@@ -29,19 +32,22 @@ _TIMING = "timing.json"  # of a cell outside the grid, in its own folder
 
 def run(cfg: Config) -> None:
     """Sample what is missing, or was sampled of something else."""
+    published.require(cfg)
     from ddim.sampling import cell
 
     weights, network, first = cell.weights_in_use(cfg), Network(cfg), _is_first_process(cfg)
-    by_hand = selects("cell") or cfg.sampler.scheduler is not None
+    by_hand = selects("cell") or cfg.sampler.scheduler is not None or cfg.weights is not None
     if first and not by_hand:
         move_out(cfg)
-    for each in [cfg] if by_hand else cfg.cells():
-        plan = cell.plan(each, weights)
-        with _lock(each, plan):
-            if is_there(each, plan, move=first):
-                print(f"{plan.name}: already there")
-            else:
-                _sample(each, plan, network.model)
+    plans = [(each, cell.plan(each, weights)) for each in ([cfg] if by_hand else cfg.cells())]
+    with _locks(cfg, plans):
+        for each, plan in plans:
+            with _lock(each, plan):
+                if is_there(each, plan, move=first):
+                    print(f"{plan.name}: already there")
+                    _remove_shards(plan, first=first)
+                else:
+                    _sample(each, plan, network.model)
     if by_hand and first:
         _preview(cfg)
 
@@ -51,13 +57,16 @@ class Network:
 
     def __init__(self, cfg: Config) -> None:
         self._cfg = cfg
+        self._model: EpsModel | None = None
 
-    @cached_property
+    @property  # a cached_property holds a lock, and launchers of multiruns pickle this module
     def model(self) -> "EpsModel":
         """Called as eps_model(x, t)."""
         from ddim.sampling.cell import load_network
 
-        return load_network(self._cfg)
+        if self._model is None:
+            self._model = load_network(self._cfg)
+        return self._model
 
 
 def move_out(cfg: Config) -> None:
@@ -65,12 +74,19 @@ def move_out(cfg: Config) -> None:
     grid = {paths.configured_cell(cell) for cell in cfg.cells()}
     for folder in paths.all_samples(cfg).glob("*/"):
         if folder.name not in grid:
-            place = paths.extra(cfg) / folder.name
-            if _is_newer(place, folder):  # sampled by hand since the cell left the grid
-                shutil.rmtree(folder)
-                continue
-            _move(folder, place)
-            _move_file(paths.timing(cfg, folder.name), place / _TIMING)
+            with exclusive(paths.lock(cfg, folder.name), folder.name):
+                _move_out(cfg, folder)
+
+
+def _move_out(cfg: Config, folder: Path) -> None:
+    place = paths.extra(cfg) / folder.name
+    if not folder.is_dir():  # another process has moved it meanwhile
+        return
+    if _is_newer(place, folder):  # sampled by hand since the cell left the grid
+        shutil.rmtree(folder)
+    else:
+        _move(folder, place)
+        _move_file(paths.timing(cfg, folder.name), place / _TIMING)
 
 
 def is_there(cfg: Config, plan: "CellPlan", *, move: bool) -> bool:
@@ -113,15 +129,33 @@ def _move_file(path: Path, place: Path) -> None:
         path.replace(place)
 
 
-def _lock(cfg: Config, plan: "CellPlan") -> AbstractContextManager[None]:
-    """For the cell's files; the first of several processes holds it for all of them.
+def _locks(cfg: Config, plans: "list[tuple[Config, CellPlan]]") -> AbstractContextManager[object]:
+    """Where several processes sample together: the locks of all their cells, from the start.
 
-    It cannot wait: the others would go on without it.
+    The first process holds them for all. It cannot wait for one: the others would go on without it.
     """
-    if not _is_first_process(cfg):
-        return nullcontext()
-    alone = cfg.trainer.devices * cfg.trainer.num_nodes == 1
-    return exclusive(paths.cell_lock(cfg), plan.name, wait=alone)
+    locks = ExitStack()
+    if not _is_alone(cfg) and _is_first_process(cfg):
+        with ExitStack() as taken:  # all or none
+            for each, plan in plans:
+                taken.enter_context(_exclusive(each, plan, wait=False))
+            locks = taken.pop_all()
+    return locks
+
+
+def _lock(cfg: Config, plan: "CellPlan") -> AbstractContextManager[None]:
+    """For the cell's files, where one process samples alone."""
+    return _exclusive(cfg, plan, wait=True) if _is_alone(cfg) else nullcontext()
+
+
+@contextmanager
+def _exclusive(cfg: Config, plan: "CellPlan", *, wait: bool) -> Iterator[None]:
+    """The cell's own folder, then that of its shards: experiments with one network share those."""
+    with (
+        exclusive(paths.cell_lock(cfg), plan.name, wait=wait),
+        exclusive(paths.work_lock(paths.shards(plan.fingerprint)), plan.name, wait=wait),
+    ):
+        yield
 
 
 def _sample(cfg: Config, plan: "CellPlan", model: "EpsModel") -> None:
@@ -134,8 +168,19 @@ def _sample(cfg: Config, plan: "CellPlan", model: "EpsModel") -> None:
         cell.collect(cfg, plan, job)
 
 
+def _remove_shards(plan: "CellPlan", *, first: bool) -> None:
+    """Remove those of a process that was killed when it had merged them."""
+    folder = paths.shards(plan.fingerprint)
+    if first and folder.is_dir():
+        shutil.rmtree(folder)
+
+
+def _is_alone(cfg: Config) -> bool:
+    return cfg.trainer.devices * cfg.trainer.num_nodes == 1
+
+
 def _is_first_process(cfg: Config) -> bool:
-    if cfg.trainer.devices * cfg.trainer.num_nodes == 1:
+    if _is_alone(cfg):
         return True
     from ddim.runtime.lightning import is_global_zero
 
@@ -150,4 +195,4 @@ def _preview(cfg: Config) -> None:
 
 
 if __name__ == "__main__":
-    stage(run)
+    stage(run, published.settings, ready)

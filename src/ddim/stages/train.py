@@ -5,15 +5,18 @@ only the one set that train.import_weights names.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddim.config import paths
-from ddim.config.schema import Config, as_dict
+from ddim.config.schema import Config
 from ddim.records.training import Recipe, Training
 from ddim.runtime import files
 from ddim.runtime.cli import stage
+from ddim.runtime.lock import exclusive
+from ddim.stages.ready import ready
 
 if TYPE_CHECKING:
     from ddim.training.fit import TrainingSetup
@@ -26,33 +29,52 @@ TRAINED_HERE = "trained here"  # the source of the weights, as records and files
 def run(cfg: Config) -> None:
     """Export the weights and record how they came about."""
     if cfg.train.import_from is not None:
-        _import(cfg)
+        with exclusive(paths.lock(cfg, "train"), f"the weights of {cfg.name}"):
+            _import(cfg)
         return
     from ddim.runtime.lightning import is_global_zero
-    from ddim.training.from_config import new_network
+    from ddim.training import from_config
 
-    network = new_network(cfg)
-    setup = _train(cfg, network)
-    if is_global_zero():
-        _export(cfg, network, setup)
+    network, setup = from_config.new_network(cfg), from_config.setup(cfg)
+    with _alone(cfg, setup.work):
+        _train(cfg, network, setup)
+        if is_global_zero():
+            _export(cfg, network, setup)
 
 
-def _train(cfg: Config, network: "UNet") -> "TrainingSetup":
+@contextmanager
+def _alone(cfg: Config, work: Path) -> Iterator[None]:
+    """Nobody else trains in `work`, which experiments share, or exports weights of this one.
+
+    The first of several processes holds the locks for all of them. It cannot wait: the others would
+    go on without it.
+    """
+    from ddim.runtime.lightning import is_global_zero
+
+    if not is_global_zero():
+        yield
+        return
+    what, wait = f"the training of {cfg.name}", cfg.trainer.devices * cfg.trainer.num_nodes == 1
+    with (
+        exclusive(paths.lock(cfg, "train"), what, wait=wait),
+        exclusive(paths.work_lock(work), what, wait=wait),
+    ):
+        yield
+
+
+def _train(cfg: Config, network: "UNet", setup: "TrainingSetup") -> None:
     """Train `network` and show how it goes."""
     from ddim.records.prepared import load
+    from ddim.tracking.training_logger import training_logger
     from ddim.tracking.training_progress import training_callbacks
-    from ddim.tracking.training_run import training_run
-    from ddim.training.from_config import train
+    from ddim.training.fit import fit
 
-    images, held_out = (load(paths.data(cfg), split).images for split in ("train", "test"))
-    with training_run(
-        cfg.logger,
-        group=cfg.name,
-        folder=paths.out(cfg),
-        config=as_dict(cfg),
-    ) as logger:
+    images, held_out = (
+        load(paths.data(cfg), split, cfg.image_shape).images for split in ("train", "test")
+    )
+    with training_logger(cfg, setup.work.name) as logger:
         callbacks = training_callbacks(cfg, logging=logger is not None)
-        return train(cfg, network, images, held_out, logger=logger, callbacks=callbacks)
+        fit(network, images, setup, held_out=held_out, logger=logger, callbacks=callbacks)
 
 
 def _export(cfg: Config, network: "UNet", setup: "TrainingSetup") -> None:
@@ -142,4 +164,4 @@ def _record(
 
 
 if __name__ == "__main__":
-    stage(run)
+    stage(run, ready=ready)
