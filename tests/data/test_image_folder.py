@@ -21,6 +21,10 @@ def write_classes(root: Path, names: list[str]) -> None:
         Image.new("L", (4, 4), i).save(root / name)
 
 
+FEW = [  # settings that ask for no more images than SPLIT has
+    *("data=image_folder", "data.root=images", "train.batch_size=1", "reconstruct.num_images=2"),
+    *("analysis.sections=[]", "evaluate.kid_subset_size=2", "evaluate.neighbours=1"),
+]
 SPLIT = [
     "train/cat/1.png",
     "train/ant/1.png",
@@ -164,7 +168,7 @@ def test_what_is_left_out_is_said_by_the_stage_too(
     from ddim.config.schema import checked
     from ddim.stages.data import run
 
-    cfg = checked(params.from_conf(["data=image_folder", "data.root=images"]))
+    cfg = checked(params.from_conf(FEW))
     monkeypatch.chdir(tmp_path)
     write_classes(Path("images"), [*SPLIT, "val/cat/1.png", ".trash/old.png", "__MACOSX/._1.png"])
     for i in range(50):
@@ -189,7 +193,7 @@ def test_the_stage_says_nothing_of_what_is_not_left_out(
     from ddim.config.schema import checked
     from ddim.stages.data import run
 
-    cfg = checked(params.from_conf(["data=image_folder", "data.root=images"]))
+    cfg = checked(params.from_conf(FEW))
     monkeypatch.chdir(tmp_path)
     write_classes(Path("images"), SPLIT)
     run(cfg)
@@ -200,7 +204,7 @@ def test_links_are_followed_but_never_in_circles(tmp_path: Path) -> None:
     root = tmp_path / "images"
     write_classes(root, [f"{'ab'[i % 2]}/{i}.png" for i in range(10)])
     (root / "self").symlink_to(".")
-    (root / "b" / "up").symlink_to("../..")
+    (root / "b" / "up").symlink_to("..")
     (root / "a" / "again.png").symlink_to("0.png")
     (root / "Also a").symlink_to("a")  # before `a` in any order
     (root / "Also.png").symlink_to("a/0.png")
@@ -209,26 +213,25 @@ def test_links_are_followed_but_never_in_circles(tmp_path: Path) -> None:
     assert record.classes == ("a", "b")
 
 
-def test_images_elsewhere_are_reached_by_links_once(tmp_path: Path) -> None:
-    root, store = tmp_path / "images", tmp_path / "store"
-    write_classes(store, [f"cats/{i}.png" for i in range(4)])
+def test_images_in_a_hidden_store_are_reached_by_links_once(tmp_path: Path) -> None:
+    root = tmp_path / "images"
     write_classes(root / ".store", [f"{i}.png" for i in range(4)])  # as git-annex and DVC keep them
     for name in ("a", "z"):
         (root / name).mkdir()
         for i in range(4):
             (root / name / f"{i}.png").symlink_to(f"../.store/{i}.png")
-    (root / "cats").symlink_to(store / "cats")
-    (root / "more cats").symlink_to(store)
     record = prepare(config(root, channels=1), tmp_path / "out")
-    assert record.train_n + record.test_n == 8
-    assert record.classes == ("a", "cats")
+    assert record.train_n + record.test_n == 4
+    assert record.classes is None  # all in a/, none in z/
 
 
 def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
     write_classes(tmp_path / "images", ["1.png", "2.png"])
     (tmp_path / "images" / "3.png").symlink_to("gone.png")
     (tmp_path / "images" / "4.png").symlink_to("4.png")
-    with pytest.raises(ValueError, match=r"unreadable images \(2\).*3\.png \(.*4\.png \("):
+    with pytest.raises(
+        ValueError, match=r"2 images that .*: 3\.png \(a link that leads nowhere\), 4"
+    ):
         prepare(config(tmp_path / "images"), tmp_path / "out")
 
 
@@ -270,7 +273,11 @@ def test_unreadable_images_are_named(tmp_path: Path) -> None:
     Image.new("F", (4, 4)).save(root / "6.tif")
     with pytest.raises(ValueError, match=r"unreadable images \(3\)") as caught:
         prepare(config(root, held_out=0.1), tmp_path / "out")
-    for part in ("3.png (", "5.png (not an image)", "6.tif (pixels of unknown range"):
+    for part in (
+        "3.png (",
+        "5.png (not an image: accepted are PNG",
+        "6.tif (pixels of unknown range",
+    ):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not list((tmp_path / "out").glob("*"))

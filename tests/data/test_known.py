@@ -109,6 +109,21 @@ def test_cifar10_keeps_pixels_channels_and_labels(
     assert train.labels.tolist() == [0, 9, 1, 8]
 
 
+def test_cifar10s_pickles_are_opened_only_with_their_published_checksums(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return Path.touch, (tmp_path / "ran",)
+
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    batches = [f"data_batch_{i}" for i in range(1, 6)]
+    for name in (*batches, "test_batch", "batches.meta"):
+        (folder / name).write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(ValueError, match="no complete copy of CIFAR-10"):
+        prepare(config("cifar10", tmp_path, 32, 3), tmp_path / "out")
+    assert not (tmp_path / "ran").exists()
+
+
 # -- CelebA ----------------------------------------------------------------------------------------
 
 
@@ -242,7 +257,8 @@ def test_every_shipped_set_fits_the_schema(path: Path) -> None:
     node = OmegaConf.merge(OmegaConf.structured(Data), OmegaConf.load(path))
     if OmegaConf.is_missing(node, "root"):  # the user's own images
         node.root = "somewhere"
-    data = OmegaConf.to_object(node)
+    whole = OmegaConf.create({"data": node})  # data.watch is made of data.root
+    data = OmegaConf.to_object(whole.data)
     assert isinstance(data, Data)
     assert data.name in SOURCES
     assert not Path(data.root).is_absolute()

@@ -126,18 +126,18 @@ def test_too_little_room_is_said_before_the_work(
 
 def test_unknown_name_size_and_channels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"data\.name must be one of digits, .*got 'imagenet'"):
-        prepare(config("imagenet", "", 8, 1), tmp_path)
+        prepare(config("imagenet", "unused", 8, 1), tmp_path)
     with pytest.raises(ValueError, match=r"data\.image_size must be 8 for digits, got 16"):
-        prepare(config("digits", "", 16, 1), tmp_path)
+        prepare(config("digits", "unused", 16, 1), tmp_path)
     with pytest.raises(ValueError, match=r"data\.channels must be 3 for celeba, got 1"):
-        prepare(config("celeba", "", 64, 1), tmp_path)
+        prepare(config("celeba", "unused", 64, 1), tmp_path)
 
 
 # -- the split -------------------------------------------------------------------------------------
 
 
 def test_held_out_images_are_fixed_and_disjoint() -> None:
-    data = config("digits", "", 8, 1, held_out=0.2)
+    data = config("digits", "unused", 8, 1, held_out=0.2)
     train, test, description = held_out(10, data)
     assert sorted([*train, *test]) == list(range(10))
     assert sorted(test) == [0, 6]  # pinned: another split is another protocol
@@ -148,14 +148,14 @@ def test_held_out_images_are_fixed_and_disjoint() -> None:
     ("n", "share", "expected"), [(1797, 0.2, 360), (100, 0.07, 7), (3, 0.1, 1)]
 )
 def test_the_share_is_rounded_up(n: int, share: float, expected: int) -> None:
-    assert len(held_out(n, config("digits", "", 8, 1, held_out=share))[1]) == expected
+    assert len(held_out(n, config("digits", "unused", 8, 1, held_out=share))[1]) == expected
 
 
 def test_an_empty_side_of_the_split_is_refused() -> None:
     with pytest.raises(ValueError, match=r"data\.held_out"):
-        held_out(10, config("digits", "", 8, 1, held_out=0.0))
+        held_out(10, config("digits", "unused", 8, 1, held_out=0.0))
     with pytest.raises(ValueError, match=r"data\.held_out"):
-        held_out(1, config("digits", "", 8, 1, held_out=0.5))
+        held_out(1, config("digits", "unused", 8, 1, held_out=0.5))
 
 
 # -- digits ----------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ddim.records.results import Results
+from ddim.records.results import Results, load
+from ddim.report import metrics_json
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
@@ -95,8 +96,8 @@ def test_it_loads_without_errors_and_without_network(page):
     assert all(url.endswith("/index.html") for url in pages)
 
 
-def test_it_shows_the_numbers_of_metrics_json(page, folder):
-    metrics = json.loads((folder / "metrics.json").read_text())
+def test_it_shows_the_numbers_of_the_records(page, folder):
+    metrics = metrics_json.everything(load(folder))
     for index, steps in enumerate((10, 20, 50, 100, 1000), 1):
         rows = [f"eta{eta}" for eta in ("0.0", "0.2", "0.5", "1.0", "hat")]
         expected = [metrics[f"S{steps}"][row]["fid"] for row in rows]
@@ -119,6 +120,59 @@ def test_tables_sort_by_click_and_by_keyboard(page):
     assert head.get_attribute("aria-sort") == "descending"
     button.send_keys(Keys.SPACE)
     assert column(page, 1) == original
+
+
+def test_columns_of_text_offer_no_sorting_and_a_table_is_one_tab_stop(page):
+    script = """
+      const isText = (table, i) =>
+        [...table.tBodies[0].rows].some(row => row.cells[i].dataset.value === undefined);
+      return [...document.querySelectorAll('.table:not(.panel) table')].map(table => [
+        [...table.tHead.rows[0].cells].flatMap((head, i) =>
+          head.querySelector('button') && isText(table, i) ? [i] : []),
+        table.tHead.querySelectorAll("button[tabindex='0']").length,
+        table.tHead.querySelectorAll('button').length])"""
+    found = page.execute_script(script)
+    assert all(text_columns == [] for text_columns, _, _ in found)
+    assert all(stops == min(buttons, 1) for _, stops, buttons in found)
+    assert sum(buttons for *_, buttons in found) > 20
+
+
+def test_arrow_keys_move_over_the_heads_of_a_table(page):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    page.find_element(By.CSS_SELECTOR, "[data-table=table1_fid] thead button").send_keys(
+        Keys.ARROW_RIGHT
+    )
+    assert page.switch_to.active_element.text == "S = 20"
+
+
+def test_every_claim_and_section_is_one_link_away(page):
+    script = """const claims = [...document.querySelectorAll('.panel tbody th')];
+      const links = [...document.querySelectorAll('.panel tbody th a, nav a')];
+      const found = links.map(link => document.getElementById(link.hash.slice(1)) !== null);
+      return [claims.length, found, document.querySelectorAll('nav.sections a').length]"""
+    claims, found, sections = page.execute_script(script)
+    assert all(found)
+    assert sections > 5
+    assert len(found) > claims + sections
+
+
+def test_figures_of_lines_are_turned_for_dark_ground(page):
+    style = """const chart = document.createElement('img'); chart.className = 'chart';
+      document.body.append(chart); const found = getComputedStyle(chart).filter;
+      chart.remove(); return found"""
+    scheme(page, "dark")
+    assert page.execute_script(style) == "invert(1) hue-rotate(180deg)"
+    scheme(page, "light")
+    assert page.execute_script(style) == "none"
+
+
+def test_the_panel_needs_no_sideways_scrolling_on_a_phone(page):
+    resize(page, 360)
+    script = """const box = document.querySelector('.panel .scroll');
+      return [box.scrollWidth - box.clientWidth, box.tabIndex]"""
+    assert page.execute_script(script) == [0, -1]
 
 
 def test_the_panel_shows_every_verdict_on_top(page, folder):

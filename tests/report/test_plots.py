@@ -32,7 +32,7 @@ def test_cells_with_fewer_images_have_a_hollow_curve_of_their_own(few: Results) 
     assert {(row[0], row[5]) for row in plot.data} == {
         (10, 2000), (20, 2000), (50, 2000), (100, 2000), (100, 250), (1000, 250)
     }  # fmt: skip
-    assert "n = 2,000 (hollow: 250): FIDs compare at equal n alone." in plot.caption
+    assert "n = 2,000 (hollow: 250), right of the filled ones of the same S." in plot.caption
 
 
 def test_as_many_images_everywhere_are_one_curve_an_eta(built: Results) -> None:
@@ -51,6 +51,16 @@ def test_the_floor_is_drawn_at_the_n_of_a_curve_alone(few: Results, built: Resul
     assert of_hollow.x == (100.0, 1000.0)
     reference = fixture.changed(few.reference, floors=(fixture.floor(360, 2.31),))
     assert plots.fid(replace(few, reference=reference)).level is None
+
+
+def test_a_floor_far_below_every_number_is_told_and_leaves_the_axis_to_the_curves(
+    built: Results,
+) -> None:
+    far = fixture.changed(built.reference, floors=(fixture.floor(360, 0.1),))
+    plot = plots.fid(replace(built, reference=far))
+    assert plot.level is None
+    assert plot.caption.endswith("Below the axis: the floor, n = 360, FID 0.100.")
+    assert plot.y_span[0] > 1
 
 
 def test_the_papers_table_is_beside_on_its_own_scale(few: Results) -> None:

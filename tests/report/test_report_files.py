@@ -15,7 +15,7 @@ from helpers import report_fixture as fixture
 from ddim.records.cell import Cell
 from ddim.records.results import Results, load
 from ddim.records.timing import Timing
-from ddim.report import build
+from ddim.report import build, metrics_json, verdicts
 
 TIMING = {
     "seconds": 777.25,
@@ -42,8 +42,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_metrics_are_the_inputs(built: Results) -> None:
-    metrics = json.loads((built.folder / "metrics.json").read_text())
+    metrics = metrics_json.everything(built)
     for steps in built.steps:
+        assert metrics[f"S{steps}"]["n"] == 360
         for eta in built.etas:
             path = built.folder / "cells" / f"S{steps}_eta{eta}_seed0.json"
             measured = Cell.read(path, "").measured
@@ -56,6 +57,21 @@ def test_metrics_are_the_inputs(built: Results) -> None:
     assert metrics["floor"] == {"n360": floor, "n250": {**floor, "fid": 3.2}}
     assert metrics["train"] == {"loss": fmean(value for _, value in built.training.loss[-20:])}
     assert metrics["analysis"]["consistency"] == {"distance": 0.0213}
+    listed = dict(rows(built.folder / "tables" / "metrics.csv")[1:])
+    assert float(listed["S10.eta0.0.fid"]) == metrics["S10"]["eta0.0"]["fid"]
+    assert listed.keys() == dict(metrics_json.flat(metrics)).keys()
+
+
+def test_the_headline_is_few_of_them(built: Results) -> None:
+    headline = json.loads((built.folder / "metrics.json").read_text())
+    everything = dict(metrics_json.flat(metrics_json.everything(built)))
+    claims = headline.pop("claims")
+    assert sum(claims.values()) == len(verdicts.panel(built))
+    few = dict(metrics_json.flat(headline))
+    assert few.items() <= everything.items()
+    fids = [f"S{s}.eta{eta}.fid" for s in (10, 50, 1000) for eta in ("0.0", "1.0", "hat")]
+    errors = [f"reconstruct.S{s}.mse" for s in (10, 1000)]
+    assert few.keys() == {*fids, *errors, *(f"S{s}.n" for s in (10, 50, 1000))}
 
 
 def test_csv_holds_full_numbers_in_the_papers_layout(built: Results) -> None:

@@ -1,8 +1,11 @@
 """One image file of any common kind -> uint8 [C,H,W], and many of them on all cores."""
 
 import io
+import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,6 +13,23 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import BITSPERSAMPLE, SAMPLEFORMAT, TiffImageFile
 
+# All that is decoded. Of itself Pillow tries every format that it knows, whatever the file's name,
+# and for EPS starts the external program gs.
+FORMATS = {
+    "PNG": "PNG",
+    "JPEG": "JPEG",
+    "WEBP": "WebP",
+    "GIF": "GIF",
+    "BMP": "BMP",
+    "TIFF": "TIFF",
+    "PPM": "PPM",
+    "AVIF": "AVIF",
+    "JPEG2000": "JPEG 2000",
+    "TGA": "TGA",
+    "QOI": "QOI",
+}
+MAX_PIXELS = 89_478_485  # of an image, as opened and as resized: where Pillow begins to warn
+LARGE_PIXELS = 2**24  # from here on one image at a time is in memory, not one for each thread
 BLOCK_FILES = 256  # image files in memory at a time
 MAX_LISTED = 5  # unreadable files that the message names
 SIXTEEN_BIT = ("PNG", "PPM", "JPEG2000")  # formats whose grey above 8 bits Pillow gives as 0..65535
@@ -20,6 +40,10 @@ COLOUR = (
 )
 
 Shape = Callable[[Image.Image], Image.Image]  # crop and resize
+
+_ONE_AT_A_TIME = threading.Lock()
+# Its warning says less than `_check_pixels`, and on several lines.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
@@ -68,16 +92,27 @@ def decode(image_file: ImageFile, shape: Shape, channels: int) -> np.ndarray:
     Raises UnreadableError for a broken file, and for pixels whose range is not known.
     """
     try:
-        with Image.open(io.BytesIO(image_file.read())) as image:
-            ImageOps.exif_transpose(image, in_place=True)  # a copy would not know its format
-            flat = shape(flattened(image, channels))
+        with Image.open(io.BytesIO(image_file.read()), formats=list(FORMATS)) as image:
+            check_pixels(image.size)
+            large = image.width * image.height > LARGE_PIXELS
+            with _ONE_AT_A_TIME if large else nullcontext():
+                ImageOps.exif_transpose(image, in_place=True)  # a copy would not know its format
+                flat = shape(flattened(image, channels))
     except Exception as error:  # Pillow's and zip's decoders raise almost anything
         reason = str(error) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
-            reason = "not an image"
+            reason = f"not an image: accepted are {', '.join(FORMATS.values())}"
         raise UnreadableError(f"{image_file.name} ({reason})") from error
     pixels = np.asarray(flat)  # [H,W] or [H,W,C]
     return np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1))
+
+
+def check_pixels(size: tuple[int, int]) -> None:
+    """Raise ValueError for more than MAX_PIXELS in an image of this (width, height)."""
+    width, height = size
+    if width * height > MAX_PIXELS:
+        got = f"{width}x{height}, {width * height:,} pixels"
+        raise ValueError(f"{got}, the limit is {MAX_PIXELS:,}: make it smaller")
 
 
 def flattened(image: Image.Image, channels: int) -> Image.Image:
@@ -114,10 +149,11 @@ def resize_and_crop(image: Image.Image, size: int, resampling: Image.Resampling)
     """Resize the shorter side to `size` (Pillow antialiases), then crop the centre to a square.
 
     The arithmetic is torchvision's: the longer side is cut to an integer, the crop's corner is
-    rounded.
+    rounded. Raises ValueError if the resized image would have more than MAX_PIXELS.
     """
     shorter = min(image.size)
     width, height = (int(size * side / shorter) for side in image.size)
+    check_pixels((width, height))  # of one that is a line
     if (width, height) != image.size:
         image = image.resize((width, height), resampling)
     left, top = round((width - size) / 2), round((height - size) / 2)

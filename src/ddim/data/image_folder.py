@@ -1,10 +1,8 @@
 """A folder or zip of images: what counts as an image, which split and class it belongs to."""
 
-import os
-import zipfile
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -12,8 +10,10 @@ import numpy as np
 from PIL import Image
 
 from ddim.config.schema import Data
-from ddim.data.decode import COLOUR, ImageFile, decoded, describe_resize_and_crop, resize_and_crop
+from ddim.data.decode import COLOUR, decoded, describe_resize_and_crop, resize_and_crop
+from ddim.data.listing import Entry, listing
 from ddim.data.source import Images, Source, held_out, shuffled
+from ddim.runtime.printable import printable
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
@@ -22,14 +22,6 @@ IMAGE_SUFFIXES = (
 TEST_FOLDERS = ("test", "val", "valid", "validation")  # the first one there is the test
 FOLDER = Image.Resampling.BICUBIC  # how a user's own images are resized
 MAX_LISTED = 5  # kinds of files, or classes, that a message lists
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A file: how it is read, and its path as far as that says split and class."""
-
-    file: ImageFile
-    path: PurePosixPath
 
 
 def image_folder(data: Data) -> Source:
@@ -48,15 +40,17 @@ def from_folder(root: Path, data: Data, resampling: Image.Resampling) -> Source:
     as preprocessing["left_out"] then says.
 
     Raises ValueError or FileNotFoundError if there is no image, and ValueError if the classes of
-    train/ are not those of test/.
+    train/ are not those of test/, a class's name cannot be printed, or an image must not be read
+    (see ddim.data.listing).
     """
-    files = _listing(root)
+    files = listing(root)
     entries = [e for e in files if _suffix(e) in IMAGE_SUFFIXES]
     if not entries:
         accepts = " ".join(IMAGE_SUFFIXES)
         raise ValueError(f"no image in data.root={root} ({len(files)} files); accepted: {accepts}")
+    _refuse_wrong(entries, root)
     train, test, split = _splits(_unwrapped(entries), data, root)
-    classes = _classes(train + test)
+    classes = _classes(train + test, root)
     preprocessing = {
         "split": split,
         **describe_resize_and_crop(data.image_size, resampling),
@@ -67,26 +61,27 @@ def from_folder(root: Path, data: Data, resampling: Image.Resampling) -> Source:
 
     def images(part: list[Entry]) -> Images:
         shape = partial(resize_and_crop, size=data.image_size, resampling=resampling)
-        labels = None
-        if classes is not None:
-            labels = np.array([classes.index(e.path.parts[0]) for e in part])
         rows = decoded((e.file for e in part), shape, data.channels)
-        return Images(len(part), rows, labels)
+        return Images(len(part), rows, _labels(part, classes))
 
-    description = f"{len(train) + len(test):,} images of the user's own, from {root.resolve().name}"
+    name = printable(root.resolve().name)
+    description = f"{len(train) + len(test):,} images from {name}"
     return Source(description, images(train), images(test), preprocessing, classes)
 
 
-def _listing(root: Path) -> list[Entry]:
-    """Every file under `root` that is not hidden, by rising name."""
-    names, read = _folder(root) if root.is_dir() else _zip(root)
-    paths = [PurePosixPath(name) for name in sorted(names)]
-    seen = [path for path in paths if not any(map(_hidden, path.parts))]
-    return [Entry(ImageFile(str(path), partial(read, str(path))), path) for path in seen]
+def _labels(part: list[Entry], classes: list[str] | None) -> np.ndarray | None:
+    number = {name: i for i, name in enumerate(classes or ())}
+    return np.array([number[e.path.parts[0]] for e in part]) if number else None
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith((".", "__MACOSX"))
+def _refuse_wrong(entries: list[Entry], root: Path) -> None:
+    """Raise ValueError, naming the first few, if images are there that must not be read."""
+    wrong = [f"{entry.file.name} ({entry.wrong})" for entry in entries if entry.wrong]
+    if wrong:
+        count = _count(len(wrong), "image")
+        raise ValueError(
+            f"data.root={root}: {count} that cannot be read, remove or replace: {_listed(wrong)}"
+        )
 
 
 def _suffix(entry: Entry) -> str:
@@ -97,7 +92,7 @@ def _left_out(others: Counter[str], *, outside: int) -> dict[str, str]:
     """What is there and not used, in words; nothing if everything is used."""
     parts = []
     if others:
-        kinds = [f"{n} {suffix or 'without suffix'}" for suffix, n in others.most_common()]
+        kinds = [f"{n} {printable(kind) or 'without suffix'}" for kind, n in others.most_common()]
         parts.append(f"{_count(others.total(), 'file')} of other kinds ({_listed(kinds)})")
     if outside:
         parts.append(f"{_count(outside, 'image')} outside the folders of the two splits")
@@ -113,67 +108,6 @@ def _listed(names: Iterable[str]) -> str:
     names = list(names)
     more = len(names) - MAX_LISTED
     return ", ".join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _folder(root: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    names = [path.relative_to(root).as_posix() for path in _distinct_files(root)]
-    return names, lambda name: (root / name).read_bytes()
-
-
-def _distinct_files(root: Path) -> list[Path]:
-    """Every file under `root` that is not hidden, once, however many links lead to it.
-
-    Of several ways to a file its own path is taken before links: its folder may be its class.
-    """
-    files = [
-        (folder / name, real / name)
-        for folder, real, names in _real_folders(root)
-        for name in sorted(names)
-        if not _hidden(name)
-    ]
-    by_real_path: dict[Path, Path] = {}
-    for path, real in sorted(files, key=lambda file: file[0].is_symlink()):
-        by_real_path.setdefault(_real(path) if path.is_symlink() else real, path)
-    return list(by_real_path.values())
-
-
-def _real_folders(root: Path) -> Iterator[tuple[Path, Path, list[str]]]:
-    """(folder, where it really lies, names of its files), each real folder once.
-
-    Links to folders come last, and one that leads to a visited folder is not followed: a link to
-    a folder above it would never end.
-    """
-    visited: set[Path] = set()
-    ahead = deque([root])
-    while ahead:
-        for folder, folders, names in os.walk(ahead.popleft(), onerror=_refuse):
-            path = Path(folder)
-            real = _real(path)
-            if real in visited:
-                folders.clear()  # so that os.walk does not go below it either
-                continue
-            visited.add(real)
-            folders[:] = sorted(name for name in folders if not _hidden(name))
-            ahead.extend(path / name for name in folders if (path / name).is_symlink())
-            yield path, real, names
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))  # Path.resolve() raises on a link to itself
-
-
-def _refuse(error: OSError) -> None:
-    raise error  # of itself os.walk passes over a folder that it may not read
-
-
-def _zip(root: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    if not root.exists():
-        raise FileNotFoundError(f"data.root={root} does not exist: name a folder or zip of images")
-    try:
-        archive = zipfile.ZipFile(root)
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"data.root={root} is neither a folder nor a complete zip file") from error
-    return [info.filename for info in archive.infolist() if not info.is_dir()], archive.read
 
 
 def _unwrapped(entries: list[Entry]) -> list[Entry]:
@@ -209,7 +143,7 @@ def _require_same_classes(splits: dict[str, list[Entry]], root: Path) -> None:
     """Raise ValueError unless the two splits, by their names, have the same class folders."""
     (first, a), (second, b) = ((name, _folders(part)) for name, part in splits.items())
     only = [
-        f"only in {name}/: {_listed(sorted(classes))}"
+        f"only in {name}/: {_listed(map(printable, sorted(classes)))}"
         for name, classes in ((first, a - b), (second, b - a))
         if classes
     ]
@@ -227,6 +161,15 @@ def _folders(entries: list[Entry]) -> set[str]:
     return {e.path.parts[0] for e in entries}
 
 
-def _classes(entries: list[Entry]) -> list[str] | None:
+def _classes(entries: list[Entry], root: Path) -> list[str] | None:
+    """The names of the classes; ValueError for one that a report cannot print on one line."""
     names = sorted(_folders(entries))
-    return names if len(names) > 1 else None
+    if len(names) < 2:
+        return None
+    odd = [printable(name) for name in names if printable(name) != name]
+    if odd:
+        raise ValueError(
+            f"data.root={root}: class folders with control characters or invalid UTF-8 in their "
+            f"names, rename them: {_listed(odd)}"
+        )
+    return names

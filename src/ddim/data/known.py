@@ -14,6 +14,7 @@ from PIL import Image
 from ddim.config.schema import Data
 from ddim.data.decode import COLOUR, ImageFile, decoded, describe_resize_and_crop, resize_and_crop
 from ddim.data.image_folder import FOLDER, from_folder
+from ddim.data.listing import read_file
 from ddim.data.source import Images, Source, held_out, require
 
 T = TypeVar("T")
@@ -116,7 +117,7 @@ def celeba(data: Data) -> Source:
         files = "celeba/img_align_celeba/ and the set's five .txt lists in celeba/"
         names: list[str] = _torchvision(copy, data, "CelebA", files).filename
         paths = [folder / "img_align_celeba" / name for name in names]
-        image_files = (ImageFile(path.name, path.read_bytes) for path in paths)
+        image_files = (ImageFile(path.name, partial(read_file, path)) for path in paths)
         return Images(len(paths), decoded(image_files, shape, data.channels))
 
     return Source(

@@ -5,6 +5,7 @@ drawn once, for light ground; DARK says which colours the page puts in their pla
 """
 
 import json
+import math
 import re
 from typing import Any
 
@@ -96,7 +97,7 @@ def _empty(plot: Plot) -> Any:
 
 def _axes(fig: Any, plot: Plot) -> None:
     """Colours, fonts and ticks of the axes."""
-    from bokeh.models import BasicTickFormatter, LogTicker
+    from bokeh.models import BasicTickFormatter
 
     for axis in (*fig.xaxis, *fig.yaxis):
         axis.axis_label_text_color = axis.major_label_text_color = LIGHT_INK
@@ -107,13 +108,19 @@ def _axes(fig: Any, plot: Plot) -> None:
         axis.minor_tick_line_color = None
     fig.grid.grid_line_color = LIGHT_LINE
     if plot.y_log and plot.y_plain:
-        fig.yaxis.ticker = LogTicker(mantissas=[1, 2, 5], num_minor_ticks=0)
+        fig.yaxis.ticker = _one_two_five(*plot.y_span)
         fig.yaxis.formatter = BasicTickFormatter(use_scientific=False)
         fig.ygrid.ticker = fig.yaxis[0].ticker
     if plot.x_ticks:
         fig.xaxis.ticker = list(plot.x_ticks)
         fig.xaxis.major_label_overrides = {x: f"{x:g}" for x in plot.x_ticks}
         fig.xgrid.ticker = fig.xaxis[0].ticker
+
+
+def _one_two_five(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10, ... from below `low` to above `high`."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [float(f"{mantissa}e{decade}") for decade in decades for mantissa in (1, 2, 5)]
 
 
 def _legend(fig: Any, curves: dict[str, list[Any]]) -> None:
@@ -147,13 +154,12 @@ def _level(fig: Any, level: Level) -> list[Any]:
         "line_width": 2,
         "name": "floor/line",
     }
+    low = max(level.low, fig.y_range.start)  # 0 has no place on a logarithmic axis
     if level.x is None:
-        band = fig.hstrip(y0=[level.low], y1=[level.high], **strip)
+        band = fig.hstrip(y0=[low], y1=[level.high], **strip)
         return [band, fig.hspan(y=[level.y], **look)]
     x, y = list(level.x), [level.y, level.y]
-    band = fig.varea(
-        x=x, y1=[level.low] * 2, y2=[level.high] * 2, color=style.FLOOR_LIGHT, alpha=0.16
-    )
+    band = fig.varea(x=x, y1=[low] * 2, y2=[level.high] * 2, color=style.FLOOR_LIGHT, alpha=0.16)
     return [band, fig.line(x=x, y=y, **look)]
 
 

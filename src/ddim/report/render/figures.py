@@ -21,6 +21,7 @@ LONG_LABEL = 16  # characters: legends of longer labels are one a line, below
 MANY = 40  # points of a curve that is drawn without markers
 _RC: Any = style.RC | {
     "font.size": 15,
+    "text.parse_math": False,  # a $ in a name is a $
     "axes.titlesize": 16,
     "axes.titleweight": "bold",
     "legend.fontsize": 15,
@@ -48,12 +49,12 @@ def montage_file(montage: Montage, folder: Path) -> list[Path]:
     return _save(_montage(montage), folder / "figures" / montage.name, ("png",))
 
 
-def _figure(panels: int, height: float = HEIGHT_INCHES) -> Any:
+def _figure(panels: int, height: float = HEIGHT_INCHES, ground: str = "white") -> Any:
     """A figure of panels side by side, outside pyplot's global state."""
     from matplotlib.figure import Figure
 
     size = (PANEL_INCHES * panels + 0.8, height)
-    return Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
+    return Figure(figsize=size, dpi=DPI, layout="constrained", facecolor=ground)
 
 
 def _save(figure: Any, stem: Path, formats: tuple[str, ...]) -> list[Path]:
@@ -172,8 +173,10 @@ def _heat_map(heat_map: HeatMap) -> Any:
     import matplotlib
 
     panels = heat_map.panels
-    with matplotlib.rc_context(_RC):
-        figure = _figure(len(panels), 0.75 * max(len(panel.rows) for panel in panels) + 1.3)
+    keys = ("axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
+    with matplotlib.rc_context(_RC | dict.fromkeys(keys, style.LABEL)):
+        height = 0.75 * max(len(panel.rows) for panel in panels) + 1.3
+        figure = _figure(len(panels), height, ground="none")
         for axes, panel in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):

@@ -10,6 +10,7 @@ from pylatexenc.latexencode import (
 )
 
 from ddim.report.document import Row, Table, Value
+from ddim.runtime.printable import printable
 
 # A letter and the combining circumflex after it: the library puts accents on Latin letters only.
 _HATS = [
@@ -19,8 +20,8 @@ _HATS = [
 
 
 def escape(text: str) -> str:
-    """Plain text -> LaTeX; the report's symbols become mathematics."""
-    return str(_encoder().unicode_to_latex(text))
+    """Plain text -> LaTeX, on one line; the report's symbols become mathematics."""
+    return str(_encoder().unicode_to_latex(printable(" ".join(text.split()))))
 
 
 @cache
@@ -37,7 +38,7 @@ def render(table: Table) -> str:
         r"\begin{table}",
         r"\centering",
         f"\\caption{{{escape(table.title)}}}",
-        f"\\label{{tab:{table.name}}}",
+        f"\\label{{tab:{re.sub(r'[^A-Za-z0-9_.-]', '-', table.name)}}}",
         f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
         f"{head} \\\\",

@@ -1,5 +1,9 @@
-"""Document -> README.md for a code-hosting site; what is for the page alone is left out."""
+"""Document -> README.md for a code-hosting site; what is for the page alone is left out.
 
+Every text of the document passes `harmless`, every path `file_link`.
+"""
+
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,24 +24,26 @@ from ddim.report.document import (
     Table,
     Value,
 )
+from ddim.report.escaping import file_link, harmless, plain
+from ddim.report.render import symbols
 
 PAGE = "[index.html](index.html) is the same with sortable tables and interactive curves."
 
 
 def render(document: Document) -> str:
     """The document as GitHub-flavoured Markdown; files are linked relative to its folder."""
-    lines = [f"# {document.title}", "", document.subtitle, ""]
+    lines = [f"# {harmless(document.title)}", "", harmless(document.subtitle), ""]
     lines += _blocks(document.lead)
-    lines += [document.see_also, ""]
+    lines += [harmless(document.see_also), ""]
     for part in document.parts:
         lines += _part(part, 2)
-    return "\n".join(lines).rstrip("\n") + "\n"
+    return symbols.in_markdown("\n".join(lines).rstrip("\n") + "\n")
 
 
 def _part(part: Part, level: int) -> list[str]:
     if part.is_on_page_alone:
         return []
-    lines = [f"{'#' * level} {part.title}", "", *_blocks(part.blocks)]
+    lines = [f"{'#' * level} {harmless(part.title)}", "", *_blocks(part.blocks)]
     for inner in part.parts:
         lines += _part(inner, level + 1)
     return lines
@@ -53,50 +59,61 @@ def _blocks(blocks: Iterable[Block]) -> list[str]:
 def _block(block: Block) -> list[str]:
     match block:
         case Paragraph():
-            return [block.text]
+            return [harmless(block.text)]
         case Bullets():
-            return [f"- {item}" for item in block.items]
+            return [f"- {harmless(item)}" for item in block.items]
         case Table():
             return table(block)
         case Panel():
             return _panel(block)
         case Picture():
-            link = f"![{block.alt}]({block.path.as_posix()})"
-            return [link, "", _caption(block.caption, block.data)]
+            return [_image(block.alt, block.path), "", _caption(block.caption, block.data)]
         case Plot():
-            link = f"![{block.alt}]({block.file('png').as_posix()})"
-            return [link, "", _caption(block.caption, block.file("csv"))]
+            return [
+                _image(block.alt, block.file("png")),
+                "",
+                _caption(block.caption, block.file("csv")),
+            ]
         case Montage() | HeatMap():
-            return [f"![{block.alt}](figures/{block.name}.png)", "", _caption(block.caption, None)]
+            picture = Path("figures") / f"{block.name}.png"
+            return [_image(block.alt, picture), "", _caption(block.caption, None)]
         case Code() | Browser():
             raise AssertionError(f"{type(block).__name__} is for the page alone")
 
 
+def _image(alt: str, path: Path) -> str:
+    return f"![{plain(alt)}]({file_link(path)})"
+
+
 def _caption(text: str, data: Path | None) -> str:
-    link = f"[Numbers]({data.as_posix()})." if data else ""
-    return f"*{text}* {link}".strip() if text else link
+    link = f"[Numbers]({file_link(data)})." if data else ""
+    return f"*{harmless(text)}* {link}".strip() if text else link
 
 
 def _panel(panel: Panel) -> list[str]:
     """The verdicts, a claim a row."""
-    rows = [[v.claim, v.source, v.paper, v.ours, v.test, f"**{v.word}**"] for v in panel.verdicts]
+    rows = [
+        [*map(harmless, (v.claim, v.source, v.paper, v.ours, v.test)), f"**{v.word}**"]
+        for v in panel.verdicts
+    ]
     head = ("claim", "source", "paper", "ours", "test", "verdict")
-    return [*_grid(head, rows, "---"), "", panel.note]
+    return [*_grid(head, rows, "---"), *(["", harmless(panel.note)] if panel.note else [])]
 
 
 def table(block: Table) -> list[str]:
     """A table with its title above and its notes below."""
     width = len(block.columns)
-    rows = [[row.label, *map(_value, row.values)] for row in block.rows]
+    rows = [[harmless(row.label), *map(_value, row.values)] for row in block.rows]
     rows += [_footer(row, width) for row in block.footer]
-    lines = [f"**{block.title}**", "", *_grid([block.corner, *block.columns], rows)]
+    head = [harmless(text) for text in (block.corner, *block.columns)]
+    lines = [f"**{harmless(block.title)}**", "", *_grid(head, rows)]
     for note in block.notes:
-        lines += ["", note]
+        lines += ["", harmless(note)]
     return lines
 
 
 def _footer(row: Row, width: int) -> list[str]:
-    return [f"*{row.label}*", _value(row.values[0]), *[""] * (width - 1)]
+    return [f"*{harmless(row.label)}*", _value(row.values[0]), *[""] * (width - 1)]
 
 
 def _grid(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "---:") -> list[str]:
@@ -105,15 +122,20 @@ def _grid(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "---:
 
 
 def _line(values: Sequence[str]) -> str:
-    return "|" + "|".join(value.replace("|", "\\|") or " " for value in values) + "|"
+    return "|" + "|".join(_field(value) or " " for value in values) + "|"
+
+
+def _field(text: str) -> str:
+    """A cell of a table, which a newline or a bare bar would end."""
+    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(text.splitlines()))
 
 
 def _value(value: Value) -> str:
-    text = f"**{value.text}**" if value.bold else value.text
+    text = harmless(value.text)
     return "".join(
         [
-            text,
-            f"<br><sub>{value.small}</sub>" if value.small else "",
-            f"<br>{value.paper}" if value.paper else "",
+            f"**{text}**" if value.bold else text,
+            f"<br><sub>{harmless(value.small)}</sub>" if value.small else "",
+            f"<br>{harmless(value.paper)}" if value.paper else "",
         ]
     )

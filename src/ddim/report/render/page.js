@@ -11,6 +11,15 @@ for (const table of document.querySelectorAll(".table table")) {
     const value = row.cells[i].dataset.value;
     return value === undefined ? Infinity : Number(value);
   };
+  const buttons = heads.flatMap((head) => head.querySelector("button") ?? []);
+  table.tHead.addEventListener("keydown", (event) => {  // one tab stop a table; arrows move
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const next = step && buttons[buttons.indexOf(event.target) + step];
+    if (!next) return;
+    event.preventDefault();
+    for (const button of buttons) button.tabIndex = button === next ? 0 : -1;
+    next.focus();
+  });
   heads.forEach((head, i) => head.querySelector("button")?.addEventListener("click", () => {
     const order = { none: "ascending", ascending: "descending", descending: "none" }[head.ariaSort];
     for (const other of heads) if (other.hasAttribute("aria-sort")) other.ariaSort = "none";
@@ -21,6 +30,19 @@ for (const table of document.querySelectorAll(".table table")) {
     body.append(...rows);
   }));
 }
+
+// What scrolls sideways can be reached and scrolled with the keyboard; what does not is no stop.
+const markScrolling = () => {
+  for (const region of document.querySelectorAll(".scroll, pre")) {
+    if (region.scrollWidth > region.clientWidth + 1 || region.scrollHeight > region.clientHeight + 1)
+      region.tabIndex = 0;
+    else region.removeAttribute("tabindex");
+  }
+};
+addEventListener("resize", markScrolling);
+addEventListener("load", markScrolling);
+for (const details of document.querySelectorAll("details"))
+  details.addEventListener("toggle", markScrolling);
 
 // A number's protocol on hover and focus. One tab stop a table; the arrow keys move inside it.
 const tip = document.getElementById("tip");

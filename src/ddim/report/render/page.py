@@ -1,17 +1,21 @@
 """Document -> index.html: one self-contained file that opens from disk and asks no network.
 
-It embeds everything, the timings too, so it is not one of the result files.
+It embeds everything, the timings too, so it is not one of the result files. Texts are escaped, or
+Markdown without HTML and pictures; besides, the page's security policy runs no script but its own
+and loads nothing.
 """
 
 import base64
+import hashlib
+import html
 import json
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ddim.report.document import Document, Plot
-from ddim.report.render import curves
+from ddim.report.escaping import allowed_link, file_link
+from ddim.report.render import curves, symbols
 
 _MIME = {".png": "image/png", ".svg": "image/svg+xml"}
 
@@ -19,10 +23,29 @@ _MIME = {".png": "image/png", ".svg": "image/svg+xml"}
 def render(document: Document) -> str:
     """The page as text; every picture, script and number is inside it."""
     plots = [block for block in document.blocks() if isinstance(block, Plot)]
-    template = _environment().get_template("page.html.j2")
-    bokeh = curves.script() if plots else ""
+    environment = _environment()
+    template = environment.get_template("page.html.j2")
+    own = environment.get_template("page.js").render()
+    scripts = [*([curves.script()] if plots else []), own]
     texts = {"metrics": _plain(document.metrics), "dark_colours": _plain(curves.DARK)}
-    return str(template.render(document=document, bokeh=bokeh, **texts))
+    policy = _policy(scripts)
+    return str(template.render(document=document, scripts=scripts, policy=policy, **texts))
+
+
+def _policy(scripts: list[str]) -> str:
+    """The Content-Security-Policy: nothing from elsewhere, no script but these (Bokeh styles)."""
+    digests = [hashlib.sha256(text.encode()).digest() for text in scripts]
+    hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "img-src data:",
+            "style-src 'unsafe-inline'",
+            f"script-src {' '.join(hashes)}",
+        ]
+    )
 
 
 @cache
@@ -40,8 +63,10 @@ def _environment() -> Any:
         kind=lambda block: type(block).__name__,
         md=_markdown,
         inline=_inline,
+        words=_words,
         uri=data_uri,
-        joined=lambda folder, path: folder / path,
+        joined=_joined,
+        link=file_link,
         plain=_plain,
     )
     environment.globals.update(plot_json=_plot_json)
@@ -53,6 +78,12 @@ def data_uri(path: Path) -> str:
     if path.suffix not in _MIME:
         raise ValueError(f"{path}: a picture of the page must be one of {', '.join(_MIME)}")
     return f"data:{_MIME[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _joined(folder: Path, path: Path) -> Path:
+    """A file of the report; ValueError for one that lies elsewhere."""
+    file_link(path)
+    return folder / path
 
 
 def _plain(value: Any) -> str:
@@ -67,21 +98,23 @@ def _plot_json(plot: Plot) -> str:
 
 def _markdown(text: str) -> str:
     """Markdown paragraphs -> HTML; raw HTML in the text stays text."""
-    return _symbols(_parser().render(text))
+    return symbols.in_html(_parser().render(text))
 
 
 def _inline(text: str) -> str:
     """Markdown within a line -> HTML."""
-    return _symbols(_parser().renderInline(text))
+    return symbols.in_html(_parser().renderInline(text))
 
 
-def _symbols(html: str) -> str:
-    """The plain text's x_T, x_0 and x_t with real subscripts."""
-    return re.sub(r"\bx_([T0t])\b", r"x<sub>\1</sub>", html)
+def _words(text: str) -> str:
+    """Plain text -> HTML, with subscripts."""
+    return symbols.in_html(html.escape(text))
 
 
 @cache
 def _parser() -> Any:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser: Any = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    parser.validateLink = allowed_link
+    return parser

@@ -3,6 +3,7 @@
 from ddim.evaluation.aggregate import FID
 from ddim.records.results import Results
 from ddim.report import findings, tables, verdicts
+from ddim.runtime.printable import printable
 
 
 def summary(results: Results) -> None:
@@ -28,7 +29,8 @@ def summary(results: Results) -> None:
     panel = verdicts.panel(results)
     console.print(verdicts.summary(panel), highlight=False)
     for verdict in panel:
-        line = f"[bold]{verdict.word:12}[/] {escape(verdict.claim)} ({escape(verdict.ours)})"
+        claim, ours = (escape(printable(text)) for text in (verdict.claim, verdict.ours))
+        line = f"[bold]{verdict.word:12}[/] {claim} ({ours})"
         console.print(line, highlight=False)
     for sentence in findings.sentences(results):
         console.print(sentence, highlight=False)
