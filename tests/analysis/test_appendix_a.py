@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers.analysis_fixture import context, gaussian, saved
@@ -12,7 +13,9 @@ from ddim import multinomial
 from ddim.analysis import appendix_a
 from ddim.config import params, schema
 from ddim.config.schema import checked
+from ddim.evaluation.intervals import Estimate
 from ddim.records.prepared import Split
+from ddim.stages import discrete
 
 
 def settings() -> schema.Config:
@@ -27,6 +30,7 @@ def settings() -> schema.Config:
                 "train.lr=5e-3",
                 "train.ema_decay=0.9",
                 "sample.num_images=12",
+                "evaluate.kid_subset_size=10",
                 "sweep.steps=[5,20]",
                 "sweep.eta=[0.0,1.0,hat]",
                 "trainer.accelerator=cpu",
@@ -101,6 +105,53 @@ def test_the_section_leaves_out_sigma_hat_and_measures_the_rest(tmp_path: Path) 
     marginal = {"marginal_largest_deviation", "marginal_allowed_deviation"}
     assert set(content["numbers"]) == fids | marginal
     assert [verdict["word"] for verdict in content["verdicts"]] == ["reproduced"]
+    assert "of 12 images, held-out binarised ones have" in content["text"]
+    assert [figure["file"] for figure in content["figures"]] == ["fid.png", "samples.png"]
+
+
+def cell(eta: float, fid: float, noise: np.ndarray) -> appendix_a.DiscreteCell:
+    images = np.zeros((3, 1, 8, 8), np.uint8)
+    return appendix_a.DiscreteCell(eta, 5, Estimate(fid, (noise,)), 0.3, images)
+
+
+@pytest.mark.parametrize(
+    ("fids", "word"), [((3.0, 3.3), "rises with η"), ((3.0, 3.01), "does not clearly rise with η")]
+)
+def test_the_order_of_eta_is_decided_in_pairs(fids: tuple[float, float], word: str) -> None:
+    """Each FID has a standard error of 1, their difference one of 0.1: they share their noise."""
+    rng = np.random.default_rng(0)
+    shared, own = (spread * rng.standard_normal(400) for spread in (20.0, 2.0))
+    result = appendix_a.DiscreteResult(
+        T=100,
+        train_steps=1,
+        num_images=400,
+        light=0.3,
+        real=np.zeros((3, 1, 8, 8), np.uint8),
+        floor=None,
+        cells=(cell(0.0, fids[0], shared), cell(1.0, fids[1], shared + own)),
+        marginals=(appendix_a.DiscreteMarginal(0.0, 5, 0.9, 1.0),),
+    )
+    assert f"at S = 5, FID {word}: " in appendix_a.present(result).finding
+
+
+def test_one_command_makes_what_is_missing_and_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = settings()
+    monkeypatch.chdir(tmp_path)
+    short = replace(cfg.features, epochs=1)
+    discrete.run(replace(cfg, train=replace(cfg.train, steps=2), features=short))
+    home = tmp_path / "reports" / "discrete_digits"
+    readme = (home / "README.md").read_text()
+    for shown in (
+        "**reproduced**",
+        "analysis/appendix_a/fid.png",
+        "analysis/appendix_a/samples.png",
+    ):
+        assert shown in readme
+    assert "|0|" in readme  # the table, which a README of all sections leaves to the page
+    assert (home / "tables" / "verdicts.csv").is_file()
+    assert "Appendix A" in (home / "index.html").read_text()
 
 
 def test_a_process_with_other_marginals_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,15 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers import report_fixture as fixture
-from helpers.analysis_fixture import context, saved, settings, write_cells
+from helpers.analysis_fixture import context, saved, settings, write_cells, write_reference
 
 from ddim.analysis import consistency, ode, solvers, speed
 from ddim.analysis.context import Context
-from ddim.config import paths
 from ddim.config.schema import Solver
-from ddim.evaluation.reference import Reference
 from ddim.records.results import grid
 
 
@@ -61,7 +60,7 @@ def test_consistency_without_eta_0_says_what_it_needs(tmp_path: Path) -> None:
 def test_ode_finds_first_order_on_the_oracle(tmp_path: Path) -> None:
     content = saved(ode, context(settings()), tmp_path)
     assert "over S = 10..200" in content["text"]
-    assert "tau_S, which is 901 at S = 10" in content["text"]
+    assert "τ_S, which is 901 at S = 10" in content["text"]
     assert content["numbers"]["order"] == pytest.approx(1, abs=0.12)
     assert [verdict["word"] for verdict in content["verdicts"]] == ["reproduced"]
 
@@ -76,16 +75,14 @@ def of_solvers() -> solvers.SolversResult:
     """Every row on the oracle, whose cells are those of the sweep."""
     made = context(settings())
     write_cells(made)
-    features = made.features(made.train.images)
-    Reference.of(features, neighbours=1).save(paths.reference(made.cfg))
+    write_reference(made)
     return solvers.measure(made)
 
 
 def test_solvers_count_evaluations_and_measure_each_row(tmp_path: Path) -> None:
     made = context(settings())
     write_cells(made)
-    features = made.features(made.train.images)
-    Reference.of(features, neighbours=1).save(paths.reference(made.cfg))
+    write_reference(made)
     content = saved(solvers, made, tmp_path)
     distances, _, counts = (table["rows"] for table in content["tables"])
     assert {name: few for name, *few in counts} == {"DDIM (ours)": [5, 10], "Heun": [9, 19]}
@@ -119,6 +116,24 @@ def test_an_fid_below_the_solutions_own_is_called_luck() -> None:
     assert "happen to lead to better images" in solvers.present(lucky).text
     better = replace(result, solution=replace(result.solution, fid=replace(first, value=0.0)))
     assert "happen to lead to better images" not in solvers.present(better).text
+
+
+@pytest.mark.parametrize(("precision", "is_own"), [("32-true", False), ("bf16-mixed", True)])
+def test_the_solution_is_in_the_precision_of_the_rows(
+    monkeypatch: pytest.MonkeyPatch, precision: str, is_own: bool
+) -> None:
+    """The sweep's images are taken for it only if they were sampled as the rows are."""
+    cfg = settings()
+    made = context(replace(cfg, sample=replace(cfg.sample, precision=precision)))
+    write_cells(made)
+    write_reference(made)
+    distances = solvers.measure(made).ours(10).distance
+    images = made.cell_images(50, 0.0)
+    other = np.roll(images, 1, axis=0)
+    monkeypatch.setattr(Context, "cell_images", lambda *_: other)
+    result = solvers.measure(made)
+    assert (result.ours(10).distance == distances) == is_own
+    assert ("sampled in bf16-mixed" in solvers.present(result).text) == is_own
 
 
 def test_a_mistake_in_a_scheduler_names_its_row() -> None:

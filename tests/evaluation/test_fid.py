@@ -1,6 +1,7 @@
 """FID: closed forms, the matrix square root, and what it refuses."""
 
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddim.evaluation import feature_arrays
-from ddim.evaluation.fid import ReferenceStatistics, fid, moments
+from ddim.evaluation import fid as fid_module
+from ddim.evaluation.fid import PARTITIONS, ReferenceStatistics, fid, fid_infinite, moments
 from ddim.runtime import files
 
 
@@ -112,3 +114,40 @@ def test_fid_refuses_features_of_another_extractor_and_those_that_are_not_finite
             fid(features, reference)
         with pytest.raises(ValueError, match="the reference features of image 3 are not finite"):
             ReferenceStatistics.of(features)
+
+
+def test_fid_at_infinite_n_is_the_line_through_the_fids_of_all_halves_and_quarters() -> None:
+    real, generated = gaussian(500, 6, seed=0), gaussian(403, 6, seed=1, spread=1.2)
+    reference = ReferenceStatistics.of(real)
+    sizes = [400 // k for k in PARTITIONS]
+    means = [
+        np.mean([fid(part, reference).value for part in np.split(generated[:400], k)])
+        for k in PARTITIONS
+    ]
+    expected = np.polyfit(1 / np.array(sizes), means, 1)[1]
+    assert fid_infinite(generated, reference) == pytest.approx(expected, rel=1e-10)
+
+
+def test_fid_at_infinite_n_reads_the_features_once_and_computes_no_influence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three passes over the features and 7 D x D eigenvectors less than by `fid` of each part."""
+    reference = ReferenceStatistics.of(gaussian(300, 6, seed=0))
+    generated = gaussian(400, 6, seed=1)
+    rows: list[int] = []
+    blocks = fid_module.centred_blocks
+
+    def counted(features: np.ndarray, mean: np.ndarray | float = 0.0) -> Iterator[np.ndarray]:
+        rows.append(len(features))
+        return blocks(features, mean)
+
+    def no_vectors(matrix: np.ndarray) -> None:
+        raise AssertionError(matrix.shape)
+
+    monkeypatch.setattr(fid_module, "centred_blocks", counted)
+    fid(generated, reference)
+    assert sum(rows) == 2 * len(generated)  # the covariance and the influence
+    rows.clear()
+    monkeypatch.setattr(np.linalg, "eigh", no_vectors)
+    fid_infinite(generated, reference)
+    assert sum(rows) == len(generated)

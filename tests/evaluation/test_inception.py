@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.error import URLError
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,8 @@ from ddim.evaluation.inception import Inception
 from ddim.evaluation.inception_file import FILE
 from ddim.evaluation.measure import CellEvaluator
 from ddim.evaluation.reference import Reference
+from ddim.records.features import FeatureSpace
+from ddim.runtime import torch_file
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +48,9 @@ def inception(weights: Path) -> Inception:
     create_feature_space(configured, folder, folder, seed=0, device="cpu")
     extractor = load_extractor(configured, folder)
     assert isinstance(extractor, Inception)
-    about = folder / "about.json"
-    about.write_text(about.read_text().replace(extractor.sha256, "0" * 64))
+    record = FeatureSpace.read(folder / "about.json", "")
+    assert "other weights than the published ones" in record.description
+    msgspec.structs.replace(record, sha256="0" * 64).write(folder / "about.json")
     with pytest.raises(ValueError, match="not the file that the reference was measured with"):
         load_extractor(configured, folder)
     return extractor
@@ -142,3 +146,27 @@ def test_a_download_that_fails_says_what_to_put_where(
     monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
     with pytest.raises(FileNotFoundError, match=rf"no network.*{FILE}.*features\.weights"):
         Inception()
+
+
+def test_a_download_of_inception_that_is_damaged_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    path = tmp_path / "hub" / "checkpoints" / FILE
+    path.parent.mkdir(parents=True)
+    torch.save({"weight": torch.zeros(3)}, path)
+    with pytest.raises(
+        ValueError, match=rf"{FILE} is damaged \(its SHA-256 does not begin with 67"
+    ):
+        Inception()
+
+
+@pytest.mark.parametrize("value", [torch.tensor([torch.nan]), torch.ones(3).to_sparse()])
+def test_inception_weights_that_are_no_numbers_are_named(
+    value: torch.Tensor, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.pth"
+    torch.save({"fc.weight": value}, path)
+    with pytest.raises(ValueError, match=r"mine\.pth: the tensor fc\.weight holds NaN, infinity"):
+        Inception(str(path))
+    assert not torch_file.is_finite(torch.ones(2, device="meta"))

@@ -86,6 +86,15 @@ def test_only_kid_depends_on_the_seed(tmp_path: Path) -> None:
     assert {key for key in one if one[key] != other[key]} == {"kid", "kid_interval"}
 
 
+def test_repeats_differ_in_the_subsets_of_kid_alone(tmp_path: Path) -> None:
+    """Which their pooled interval takes as independent; a cell's repeat is its seed."""
+    one, other = (
+        msgspec.to_builtins(evaluator(tmp_path).measure(CELL, repeat=repeat)[0])
+        for repeat in (0, 1)
+    )
+    assert {key for key in one if one[key] != other[key]} == {"kid", "kid_interval"}
+
+
 def test_only_inceptions_logits_have_an_inception_score(tmp_path: Path) -> None:
     assert evaluator(tmp_path).measure(CELL)[0].inception_score is None
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from helpers.gaussians import gaussian
 
-from ddim.evaluation.reference import FEATURES, RADII, STATISTICS, Reference, load_statistics
+from ddim.evaluation.reference import Reference, load_statistics
+from ddim.records.reference_files import FEATURES, RADII, STATISTICS
 
 
 @pytest.fixture
@@ -48,10 +49,10 @@ def test_a_file_that_is_missing_or_broken_is_named(folder: Path, name: str) -> N
     content = path.read_bytes()
     for broken in (b"", content[: len(content) // 2], b"not an array"):
         path.write_bytes(broken)
-        with pytest.raises(ValueError, match=rf"{name} is broken .*: run the reference stage"):
+        with pytest.raises(ValueError, match=rf"{name} is .*stages\.reference -cn stage"):
             Reference.load(folder, neighbours=3)
     path.unlink()
-    with pytest.raises(FileNotFoundError, match=rf"{name} is missing: run the reference stage"):
+    with pytest.raises(FileNotFoundError, match=rf"{name} is missing: make it again with"):
         Reference.load(folder, neighbours=3)
 
 
@@ -62,5 +63,5 @@ def test_radii_for_another_number_of_neighbours_are_refused(folder: Path) -> Non
 
 def test_statistics_of_other_features_are_refused(folder: Path) -> None:
     np.save(folder / FEATURES, gaussian(60, 4, seed=0))
-    with pytest.raises(ValueError, match=r"statistics\.npz is of 50 images, train\.npy has 60"):
+    with pytest.raises(ValueError, match=r"train\.npy holds float32 \[60, 4\] where"):
         Reference.load(folder, neighbours=3)

@@ -5,8 +5,9 @@ trajectory then samples from it, as in the Gaussian case. Trains with the experi
 this stage: nothing else of the pipeline uses these weights, so none are kept.
 """
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Any
 
@@ -20,13 +21,13 @@ from ddim import multinomial, schedule
 from ddim.analysis.context import Context
 from ddim.analysis.section_content import FigureContent, SectionContent, table
 from ddim.config.schema import Config
-from ddim.evaluation import intervals
+from ddim.evaluation import hypotheses, intervals
 from ddim.evaluation.fid import ReferenceStatistics
 from ddim.evaluation.fid import fid as frechet_distance
 from ddim.noise import Noise
 from ddim.objective import ema_decay, hflip, lr_factor
 from ddim.plotting import canvas
-from ddim.records.section import Table
+from ddim.records.section import Table, Value
 from ddim.records.verdict import CONTRADICTED, REPRODUCED, Verdict
 from ddim.runtime.progress import track
 from ddim.unet import UNet
@@ -41,6 +42,7 @@ CHECKPOINTS = 10  # steps at which simulated marginals are looked at
 NUM_SIMULATIONS = 20_000  # pixels behind each of them
 SIMULATION_SEED = 1100
 CLASSES = 2  # of a binary pixel
+DODGE = 1.03  # between the points of two eta in the figure, times their abscissa
 MAX_UNIFORM = 1 - 2**-24  # the float32 before 1: a uniform number stays below 1
 
 
@@ -66,6 +68,15 @@ class DiscreteMarginal:
 
 
 @dataclass(frozen=True)
+class Floor:
+    """FID of the held-out images, and of as many images of the best cell."""
+
+    n: int
+    real: intervals.Estimate
+    best: intervals.Estimate
+
+
+@dataclass(frozen=True)
 class DiscreteResult:
     """Every cell of the sweep, and what it was trained and sampled with."""
 
@@ -73,8 +84,37 @@ class DiscreteResult:
     train_steps: int
     num_images: int
     light: float  # share of light pixels in the training images
+    real: np.ndarray  # the first of these, uint8 [num_shown,C,H,W]
+    floor: Floor | None  # None where there are no held-out images to compare with
     cells: tuple[DiscreteCell, ...]
     marginals: tuple[DiscreteMarginal, ...]
+
+    @property
+    def etas(self) -> list[float]:
+        """Rising."""
+        return sorted({cell.eta for cell in self.cells})
+
+    @property
+    def steps(self) -> list[int]:
+        """Rising."""
+        return sorted({cell.S for cell in self.cells})
+
+    @property
+    def best(self) -> DiscreteCell:
+        """The cell with the lowest FID."""
+        return min(self.cells, key=lambda cell: cell.fid.value)
+
+    def at(self, eta: float, S: int) -> DiscreteCell:
+        """One cell."""
+        return next(cell for cell in self.cells if (cell.eta, cell.S) == (eta, S))
+
+    def order_of_eta(self) -> hypotheses.Decision | None:
+        """Whether FID rises with eta at the fewest steps; image i starts from one x_T at each."""
+        S = self.steps[0]
+        comparisons = [
+            _lower(self.at(less, S), self.at(more, S)) for less, more in pairwise(self.etas)
+        ]
+        return hypotheses.decide(comparisons) if comparisons else None
 
     @property
     def largest_deviation(self) -> float:
@@ -94,22 +134,44 @@ def measure(context: Context) -> DiscreteResult:
     network = train(cfg, images, device)
     reference = ReferenceStatistics.of(context.features(pictures(images)))
     grid = [(eta, S) for eta in _etas(cfg) for S in sorted(cfg.sweep.steps)]
-    cells = []
+    cells, features = [], []
     with track(len(grid), "discrete cells") as advance:
         for eta, S in grid:
             x = sample(cfg, network, S, eta, device)
-            fid = frechet_distance(context.features(pictures(x)), reference)
+            features.append(context.features(pictures(x)))
+            fid = frechet_distance(features[-1], reference)
             first = pictures(x[: cfg.analysis.num_shown])
             cells.append(DiscreteCell(eta, S, fid, float(x.float().mean()), first))
             advance()
+    best = min(range(len(cells)), key=lambda i: cells[i].fid.value)
     return DiscreteResult(
         T=cfg.diffusion.T,
         train_steps=cfg.train.steps,
         num_images=cfg.sample.num_images,
         light=float(images.float().mean()),
+        real=pictures(images[: cfg.analysis.num_shown]),
+        floor=_floor(context, features[best], reference),
         cells=tuple(cells),
         marginals=tuple(m for eta in _etas(cfg) for m in simulated(images, cfg.diffusion.T, eta)),
     )
+
+
+def _floor(context: Context, best: np.ndarray, reference: ReferenceStatistics) -> Floor | None:
+    """At the number of images that both sides have; best: features of the best cell."""
+    n = min(len(context.test.images), len(best))
+    if n < 2:
+        return None
+    real = pictures(binarised(np.array(context.test.images[:n])))
+    measured = frechet_distance(context.features(real), reference)
+    return Floor(n, measured, frechet_distance(best[:n], reference))
+
+
+def _lower(first: DiscreteCell, second: DiscreteCell) -> hypotheses.Comparison:
+    """FID of the first less that of the second, paired by image."""
+    (a,), (b,) = first.fid.parts, second.fid.parts
+    error = math.sqrt(max(intervals.covariance((a - b,), (a - b,)), 0.0))
+    name = f"S = {first.S}: η = {first.eta:g} against η = {second.eta:g}"
+    return hypotheses.z_test(name, first.fid.value - second.fid.value, error)
 
 
 def simulated(images: Tensor, T: int, eta: float) -> list[DiscreteMarginal]:
@@ -268,35 +330,56 @@ def _etas(cfg: Config) -> list[float]:
 
 
 def present(result: DiscreteResult) -> SectionContent:
-    """FID by eta and S, and the first images of every cell."""
+    """FID by eta and S, its curve, and the first images of some cells."""
     cells = result.cells
-    best = min(cells, key=lambda cell: cell.fid.value)
     return SectionContent(
-        finding=(
-            f"One network trained on binary images serves every η and S here too; the best cell "
-            f"is η = {best.eta:g} with S = {best.S} (FID {best.fid.value:.2f})."
-        ),
-        text=(
-            f"Pixels are light from 128 on ({result.light:.1%} are). {result.num_images} "
-            f"images a cell, {result.train_steps} steps of training, a = 1 - t/T, T = "
-            f"{result.T}; τ_i = ⌊i T / S⌋, so every trajectory begins with the uniform x_T. η "
-            "names the range that the paper leaves open: at η = 0 a pixel is kept or takes the "
-            "prediction and is never resampled; at η = 1 nothing is kept but through the "
-            "prediction.\n\n"
-            f"Marginals: {NUM_SIMULATIONS} pixels were sent down q_σ(x_{{t-1}} | x_t, x_0) for "
-            "each η; the share that still has x_0's value was compared with a + (1 - a)/2 "
-            f"{len(result.marginals)} times; the largest deviation is "
-            f"{result.largest_deviation:.1f} standard errors, chance allows "
-            f"{result.allowed_deviation:.1f}."
-        ),
+        finding=_finding(result),
+        text=_text(result),
         numbers={f"fid_eta{cell.eta:g}_S{cell.S}": cell.fid.value for cell in cells}
         | {
             "marginal_largest_deviation": result.largest_deviation,
             "marginal_allowed_deviation": result.allowed_deviation,
         },
         verdicts=(_verdict(result),),
-        figures=(_samples(cells),),
-        tables=(_table(cells),),
+        figures=(_curves(result), _samples(result)),
+        tables=(_table(result),),
+    )
+
+
+def _finding(result: DiscreteResult) -> str:
+    fewest, best = result.steps[0], result.best
+    row = ", ".join(f"{result.at(eta, fewest).fid.value:.2f}" for eta in result.etas)
+    text = (
+        "One network trained on binary images serves every η and S here too: the lowest FID is "
+        f"{best.fid.value:.2f} (η = {best.eta:g}, S = {best.S})"
+    )
+    order = result.order_of_eta()
+    if order is None:
+        return f"{text}."
+    etas = ", ".join(f"{eta:g}" for eta in result.etas)
+    word = "rises with η" if order.word == REPRODUCED else "does not clearly rise with η"
+    return f"{text}; at S = {fewest}, FID {word}: {row} at η = {etas} ({order.summary}, paired)."
+
+
+def _text(result: DiscreteResult) -> str:
+    floor = result.floor
+    of_real = (
+        f" FID falls with n; of {floor.n} images, held-out binarised ones have "
+        f"{floor.real.value:.2f}, those of the best cell {floor.best.value:.2f}."
+        if floor is not None
+        else ""
+    )
+    return (
+        f"Pixels are light from 128 on ({result.light:.1%} are). {result.num_images} images a "
+        f"cell, {result.train_steps} steps of training, a = 1 - t/T, T = {result.T}; "
+        "τ_i = ⌊i T / S⌋, so every trajectory begins with the uniform x_T. η names the range that "
+        "the paper leaves open: at η = 0 a pixel is kept or takes the prediction and is never "
+        "resampled, though which of the two is drawn, so that one x_T gives many images; at η = 1 "
+        f"nothing is kept but through the prediction.{of_real}\n\n"
+        f"Marginals: {NUM_SIMULATIONS} pixels were sent down q_σ(x_{{t-1}} | x_t, x_0) for each η; "
+        "the share that still has x_0's value was compared with a + (1 - a)/2 "
+        f"{len(result.marginals)} times; the largest deviation is {result.largest_deviation:.1f} "
+        f"standard errors, chance allows {result.allowed_deviation:.1f}."
     )
 
 
@@ -313,27 +396,61 @@ def _verdict(result: DiscreteResult) -> Verdict:
     )
 
 
-def _table(cells: Sequence[DiscreteCell]) -> Table:
-    etas = list(dict.fromkeys(cell.eta for cell in cells))
-    steps = list(dict.fromkeys(cell.S for cell in cells))
-    at = {(cell.eta, cell.S): cell.fid.value for cell in cells}
+def _table(result: DiscreteResult) -> Table:
+    def field(cell: DiscreteCell) -> Value:
+        low, high = cell.fid.interval
+        return f"{cell.fid.value:.2f} ({low:.2f} – {high:.2f})"
+
     return table(
-        "FID of binary samples against the binarised training images",
-        ["η", *(f"S = {S}" for S in steps)],
-        [[f"{eta:g}", *(at[eta, S] for S in steps)] for eta in etas],
+        f"FID of {result.num_images} binary samples against the binarised training images, 95 % "
+        "interval",
+        ["η", *(f"S = {S}" for S in result.steps)],
+        [[f"{eta:g}", *(field(result.at(eta, S)) for S in result.steps)] for eta in result.etas],
     )
 
 
-def _samples(cells: Sequence[DiscreteCell]) -> FigureContent:
+def _curves(result: DiscreteResult) -> FigureContent:
+    with canvas.canvas(width=7.0, height=4.2) as figure:
+        (axes,) = figure.axes
+        for i, eta in enumerate(result.etas):
+            fid = [result.at(eta, S).fid for S in result.steps]
+            x = [S * DODGE ** (i - (len(result.etas) - 1) / 2) for S in result.steps]
+            canvas.curve(axes, i, x, [each.value for each in fid], f"η = {eta:g}")
+            canvas.whiskers(axes, i, x, *zip(*(each.interval for each in fid), strict=True))
+        axes.set(xlabel="number of steps S", ylabel="FID")
+        canvas.log_y(axes)
+        canvas.ticks(axes, result.steps)
+        canvas.legend_above(figure.axes)
+    return FigureContent(
+        file="fid.png",
+        content=figure.png,
+        is_chart=True,
+        caption=f"FID of {result.num_images} binary images against the number of steps. Bars: "
+        "95 % intervals; those of one S stand side by side.",
+        alt=f"A curve of FID against S for each of {len(result.etas)} η, on logarithmic axes.",
+        columns=["eta", "S", "fid", "low", "high", "light"],
+        rows=[(c.eta, c.S, c.fid.value, *c.fid.interval, c.light) for c in result.cells],
+    )
+
+
+def _samples(result: DiscreteResult) -> FigureContent:
+    """Few, some and most steps for each eta, and real images below."""
+    steps = result.steps
+    shown = sorted({steps[0], steps[len(steps) // 2], steps[-1]})
+    cells = [result.at(eta, S) for eta in result.etas for S in shown]
+    width = min(len(result.real), *(len(cell.images) for cell in cells))
+    rows = [*(cell.images[:width] for cell in cells), result.real[:width]]
     return FigureContent(
         file="samples.png",
-        content=canvas.picture(
-            np.concatenate([cell.images for cell in cells]),
-            len(cells[0].images),
-            row_labels=[f"η = {cell.eta:g}, S = {cell.S}" for cell in cells],
+        content=canvas.strips(
+            np.stack(rows),
+            row_labels=[*(f"η = {c.eta:g}, S = {c.S}" for c in cells), "real, binarised"],
+            group=len(shown),
         ),
-        caption="The first images of every cell; one column, one x_T.",
-        alt="Rows of binary images, one for each η and S.",
-        columns=["eta", "S", "fid", "low", "high", "light"],
-        rows=[(c.eta, c.S, c.fid.value, *c.fid.interval, c.light) for c in cells],
+        caption="The first images of the cells, none selected; one column, one x_T. Below, "
+        "binarised training images.",
+        alt="Blocks of rows of binary images, one block for each η, from few steps to many; below "
+        "them a row of real ones.",
+        columns=["row", "eta", "S"],
+        rows=[(i, cell.eta, cell.S) for i, cell in enumerate(cells)],
     )

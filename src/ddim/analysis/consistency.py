@@ -196,11 +196,12 @@ def _curves(result: ConsistencyResult) -> FigureContent:
             axes.set(xlabel="number of steps S", ylabel=f"{name} distance to S = {longest}")
             axes.set_ylim(bottom=0)
             canvas.ticks(axes, steps)
-        canvas.legend_above(figure, len(result.etas))
+        canvas.legend_above(figure.axes)
     columns = ["eta", "S", "pixel", "pixel_low", "pixel_high"]
     return FigureContent(
         file="distances.png",
         content=figure.png,
+        is_chart=True,
         caption=f"Distance to the image with S = {longest} from the same x_T; 1 (dotted): two "
         "unrelated images. Bands: 95 % intervals of the mean.",
         alt="Two panels, pixel and feature distance to the longest chain's image against the "

@@ -63,12 +63,12 @@ class Context:
     @cached_property
     def train(self) -> prepared.Split:
         """The training images."""
-        return prepared.load(paths.data(self.cfg), "train")
+        return prepared.load(paths.data(self.cfg), "train", self.cfg.image_shape)
 
     @cached_property
     def test(self) -> prepared.Split:
         """The held-out images."""
-        return prepared.load(paths.data(self.cfg), "test")
+        return prepared.load(paths.data(self.cfg), "test", self.cfg.image_shape)
 
     @cached_property
     def cells(self) -> dict[CellKey, Cell]:

@@ -138,17 +138,21 @@ def _held_out(context: Context) -> tuple[Tensor, np.ndarray]:
 
 
 def _class_means(context: Context) -> Tensor:
-    """The mean latent of each class over its first per_class training images: [K,C,H,W]."""
+    """The mean latent of each class: [K,C,H,W]."""
+    assert context.train.labels is not None
+    classes = range(int(context.train.labels.max()) + 1)
+    return torch.stack([class_mean(context, k) for k in classes])
+
+
+def class_mean(context: Context, k: int) -> Tensor:
+    """The mean latent of class k over its first per_class training images: [C,H,W]."""
     labels, analysis = context.train.labels, context.cfg.analysis
     assert labels is not None
-    means = []
-    for k in range(int(labels.max()) + 1):
-        where = np.flatnonzero(labels == k)[: analysis.edit.per_class]
-        if len(where) == 0:
-            raise ValueError(f"class {k} has no training image: edit needs every class")
-        images = to_float(torch.from_numpy(np.array(context.train.images[where])))
-        means.append(context.encode(images, analysis.steps).mean(0))
-    return torch.stack(means)
+    where = np.flatnonzero(labels == k)[: analysis.edit.per_class]
+    if len(where) == 0:
+        raise ValueError(f"class {k} has no training image: edit needs every class")
+    images = to_float(torch.from_numpy(np.array(context.train.images[where])))
+    return context.encode(images, analysis.steps).mean(0)
 
 
 def choose_targets(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -226,8 +230,8 @@ def _numbers(result: EditResult) -> dict[str, float]:
 def _verdicts(result: EditResult) -> tuple[Verdict, Verdict]:
     """Both about strength 1; images are paired with themselves."""
     ours, astray, diffused = (result.at(kind, UNIT_STRENGTH) for kind in KINDS)
-    less = result.hits(astray).astype(np.float64) - result.hits(ours)
-    changed = hypotheses.decide([hypotheses.paired("seen as target: random - ours", less)])
+    less = hypotheses.paired_shares("random - ours", result.hits(astray), result.hits(ours))
+    changed = hypotheses.decide([less])
     nearer = ours.distances - diffused.distances
     kept = hypotheses.decide([hypotheses.paired("distance: DDIM - DDPM", nearer)])
     return (
@@ -237,7 +241,7 @@ def _verdicts(result: EditResult) -> tuple[Verdict, Verdict]:
             paper="",
             ours=f"seen as target: {result.as_target(ours)[0]:.0%}, random direction "
             f"{result.as_target(astray)[0]:.0%}",
-            test=f"paired shares: {changed.summary}",
+            test=f"exact sign test, paired images: {changed.summary}",
             word=changed.word,
         ),
         Verdict(
@@ -310,10 +314,11 @@ def _curves(result: EditResult) -> FigureContent:
         )
         right.set(xlabel="strength of the edit", ylabel="distance to the original")
         right.set_ylim(bottom=0)
-        canvas.shared_legend(figure.axes)
+        canvas.legend_above(figure.axes)
     return FigureContent(
         file="shares.png",
         content=figure.png,
+        is_chart=True,
         caption="Against the strength of the edit: share of images seen as the target (left), "
         "distance to the original (right). Bands: 95 % intervals.",
         alt="Two panels of curves against strength, each for DDIM latents moved towards the "

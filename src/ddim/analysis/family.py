@@ -439,10 +439,11 @@ def _marginals_figure(result: FamilyResult) -> FigureContent:
         largest = max(result.largest_deviation, result.allowed_deviation)
         axes.set(xlabel="step t", ylabel="deviation in standard errors")
         axes.set_ylim(-1.15 * largest, 1.15 * largest)
-        canvas.legend_above(figure, len(SIMULATED_ETAS) + 1)
+        canvas.legend_above(figure.axes)
     return FigureContent(
         file="marginals.png",
         content=figure.png,
+        is_chart=True,
         caption=f"Means and variances of simulated x_t against the claimed marginal: "
         f"{result.num_comparisons} deviations; chance allows ±{result.allowed_deviation:.1f}.",
         alt="Dots for η = 0, 0.5 and 1 over t, in standard errors around 0, and the grey band of "
@@ -458,18 +459,27 @@ def _gamma_figure(result: FamilyResult) -> FigureContent:
     t = np.arange(2, T + 1)
     with canvas.canvas(2, width=7.4) as figure:
         left, right = figure.axes
-        canvas.thin_curve(left, 0, np.arange(1, T + 1), losses, "loss")
+        canvas.thin_curve(left, 4, np.arange(1, T + 1), losses, "loss")
         left.set(
-            xlabel="step t", ylabel="E ||ε - ε_θ||² / d", title="one list of losses", yscale="log"
+            xlabel="step t",
+            ylabel=r"$E\,\|\epsilon-\epsilon_\theta\|^2/d$",
+            title="one list of losses",
+            yscale="log",
         )
         for i, (eta, gamma) in enumerate(result.gammas.items()):
             canvas.thin_curve(right, i, t, gamma, f"η = {eta:g}")
-        right.set(xlabel="step t", ylabel="weight γ_t", title="many lists of weights", yscale="log")
-        right.legend()
+        right.set(
+            xlabel="step t",
+            ylabel=r"weight $\gamma_t$",
+            title="many lists of weights",
+            yscale="log",
+        )
+        canvas.legend_above([right])
     columns = [losses[1:], *result.gammas.values()]
     return FigureContent(
         file="gamma.png",
         content=figure.png,
+        is_chart=True,
         caption="The trained network's loss at each t on held-out images, and the weights that "
         "members of the family give to it.",
         alt=f"Left, the loss against t, {losses[0]:.2g} at t = 1 and {losses[-1]:.2g} at "

@@ -315,10 +315,11 @@ def _profile(result: InterpolationResult) -> FigureContent:
         top = max(axes.get_ylim()[1] for axes in figure.axes)
         for axes in figure.axes:
             axes.set_ylim(0, top)
-        canvas.shared_legend(figure.axes)
+        canvas.legend_above(figure.axes)
     return FigureContent(
         file="nearest_neighbour.png",
         content=figure.png,
+        is_chart=True,
         caption="Distance of the images on a path to the nearest training image, in feature "
         "space. Bands: 95 % intervals.",
         alt="Curves of the distance to the nearest training image along the paths, for slerp, "

@@ -252,7 +252,7 @@ def _text(result: InversionResult) -> str:
         "Before it is encoded, an image is dequantised: to each grey level uniform noise one level "
         f"wide is added, once per image, from the seed {DEQUANTISATION}. Both encoders get the "
         "same dequantised image; the round trip is judged against the original.\n\n"
-        f"Both kinds of latents lie at tau_S = {result.last_t} and are decoded by the same "
+        f"Both kinds of latents lie at τ_S = {result.last_t} and are decoded by the same "
         f"deterministic sampler (S = {result.S}). DDPM's hold the image at √a = "
         f"{math.sqrt(a):.2g} times its size, under fresh noise of {math.sqrt(1 - a):.4f}; DDIM's "
         f"are {again}: encoding draws nothing.\n\n"
@@ -338,12 +338,13 @@ def _variation_figure(varying: PixelVariation) -> tuple[FigureContent, ...]:
         left, right = figure.axes
         canvas.heatmap(left, training, float(training.max()), "training images (full range: 1)")
         canvas.heatmap(
-            right, latents, max(1.0, float(latents.max())), "latents x_T (pure noise: 1)"
+            right, latents, max(1.0, float(latents.max())), "latents $x_T$ (pure noise: 1)"
         )
     return (
         FigureContent(
             file="pixels.png",
             content=figure.png,
+            is_chart=True,
             caption="Standard deviation of every pixel: over training images (left), over the "
             "latents of dequantised held-out images (right). Standard normal latents would have 1.",
             alt="Two maps of the image's pixels, shaded by how much each of them varies: left "
@@ -366,17 +367,18 @@ def _latents_figure(result: InversionResult) -> FigureContent:
     with canvas.canvas(2, width=7.4) as figure:
         left, right = figure.axes
         canvas.bars(left, 1, norms, max(8, len(norms) // 6), "encoded images")
-        canvas.thin_curve(left, 0, r, chi.pdf(r), f"chi, {d} degrees")
-        left.set(xlabel="norm of x_T", ylabel="density")
-        left.legend(loc="upper left", bbox_to_anchor=(0, 1.17), ncols=2)
+        canvas.thin_curve(left, 0, r, chi.pdf(r), "chi distribution")
+        left.set(xlabel="norm of $x_T$", ylabel="density", title="norms")
         canvas.thin_curve(right, 0, normal, normal, "normal")
-        right.scatter(normal, ours, s=12, color=stroke(1).light, label="encoded images")
-        right.set(xlabel="quantile of N(0, 1)", ylabel="quantile of the latents")
-        right.legend(loc="lower right")
+        right.scatter(normal, ours, s=12, color=stroke(1).light)
+        right.set(xlabel="quantile of N(0, 1)", ylabel="quantile", title="all entries")
+        canvas.legend_above([left])
     return FigureContent(
         file="latents.png",
         content=figure.png,
-        caption="Latents of encoded held-out images: norms (left) and all entries (right).",
+        is_chart=True,
+        caption="Latents of encoded held-out images (blue) against standard normal ones (black): "
+        f"norms against chi with {d} degrees of freedom (left), quantiles of all entries (right).",
         alt=f"Left, a histogram of {len(norms)} norms with mean {norms.mean():.2f} under the chi "
         "density. Right, quantiles of the entries against those of the normal distribution.",
         columns=["image", "norm", "chi_cdf"],

@@ -89,14 +89,14 @@ def present(result: OdeResult) -> SectionContent:
     longest, order, slope = result.longest, result.order, result.plain_slope
     return SectionContent(
         finding=(
-            f"The error goes as S^-{order:.2f} over S = {steps[0]}..{steps[-1]} "
-            f"(Euler's method: S^-1); at S = {steps[0]} it is {errors[0]:.0%} of the image, "
+            f"The error goes as S to the power of −{order:.2f} over S = {steps[0]}..{steps[-1]} "
+            f"(Euler's method: −1); at S = {steps[0]} it is {errors[0]:.0%} of the image, "
             f"at S = {steps[-1]} {errors[-1]:.1%}."
         ),
         text=(
             f"Relative distance |x_0(S) - x_0({longest})| / |x_0({longest})| from the same x_T, "
             f"mean over {result.num_images} images. The reference solution has an error of the "
-            f"same kind, so the model fitted is S^-p - {longest}^-p. A straight line on the "
+            f"same kind, so the model fitted is 1/S^p - 1/{longest}^p. A straight line on the "
             f"logarithms over S = {middle[0]}..{middle[-1]} has the slope {-slope:.2f}."
             f"{_late_start(result)}"
         ),
@@ -133,8 +133,8 @@ def _late_start(result: OdeResult) -> str:
     if first == T:
         return ""
     return (
-        f" The spacing begins at tau_S, which is {first} at S = {result.steps[0]} and not "
-        f"T = {T}: x_T is taken for a state at tau_S, and what that late start costs is part of "
+        f" The spacing begins at τ_S, which is {first} at S = {result.steps[0]} and not "
+        f"T = {T}: x_T is taken for a state at τ_S, and what that late start costs is part of "
         "the error."
     )
 
@@ -152,14 +152,17 @@ def _figure(result: OdeResult) -> FigureContent:
         fit = scale * (s**-p - float(longest) ** -p)
         canvas.thin_curve(axes, 0, s, fit, f"fit: order {p:.2f}")
         guide = errors[0] * steps[0] / s
-        axes.plot(s, guide, color=canvas.GUIDE, linestyle=":", linewidth=1.5, label="Euler: S^-1")
-        axes.set_yscale("log")
+        axes.plot(
+            s, guide, color=canvas.GUIDE, linestyle=":", linewidth=1.5, label="Euler: $S^{-1}$"
+        )
+        canvas.log_y(axes)
         canvas.ticks(axes, steps)
         axes.set(xlabel="number of steps S", ylabel=f"relative distance to S = {longest}")
-        canvas.legend_above(figure, 3)
+        canvas.legend_above(figure.axes)
     return FigureContent(
         file="order.png",
         content=figure.png,
+        is_chart=True,
         caption=f"Distance to the solution with {longest} steps from the same x_T, relative to it; "
         "logarithmic axes. Band: 95 % interval of the mean.",
         alt=f"A curve on logarithmic axes from {errors[0]:.2g} at S = {steps[0]} to "

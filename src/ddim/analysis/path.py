@@ -133,7 +133,7 @@ def present(result: PathResult) -> SectionContent:
         text=(
             f"η = 0, S = {len(times)}, mean over {result.distances.shape[1]} images. A distance "
             "is the root of the mean squared difference of the pixels, in units of the distance "
-            f"of two unrelated final images. At t = {times[0]}, x0_hat divides by √a = {root:.2g} "
+            f"of two unrelated final images. At t = {times[0]}, x̂₀ divides by √a = {root:.2g} "
             f"and so magnifies the network's error {1 / root:.3g} times."
         ),
         numbers={"distance_at_start": means[0][0], "settled_at_t": float(settled)},
@@ -183,7 +183,8 @@ def _curve(result: PathResult) -> FigureContent:
     return FigureContent(
         file="prediction.png",
         content=figure.png,
-        caption="Distance of the prediction x0_hat to the final image, 1 being that of two "
+        is_chart=True,
+        caption="Distance of the prediction x̂₀ to the final image, 1 being that of two "
         "unrelated images. Band: 95 % interval.",
         alt=f"A curve from {means[0]:.2g} at t = {times[0]} to {means[-1]:.2g} at t = {times[-1]}.",
         columns=["t", "distance", "low", "high"],
@@ -207,9 +208,9 @@ def _grid(result: PathResult) -> FigureContent:
             group=2,
         ),
         caption="From noise (left) to image (right): the state x_t and, below it, the prediction "
-        "x0_hat made from it.",
+        "x̂₀ made from it.",
         alt=f"{num_images} pairs of rows from left (t = {times[0]}) to right (t = {times[-1]}): "
-        "in each, the state x_t above and the prediction x0_hat made from it below.",
+        "in each, the state x_t above and the prediction x̂₀ made from it below.",
         columns=["column", "t"],
         rows=list(enumerate(times)),
     )
@@ -230,7 +231,7 @@ def _animation(result: PathResult) -> FigureContent:
     return FigureContent(
         file="path.png",
         content=content,
-        caption="Animated: x_t above, x0_hat below.",
+        caption="Animated: x_t above, x̂₀ below.",
         alt="Animation of two rows of images: the states x_t from noise on above, the predictions "
         "of the final images below.",
         columns=["frame", "t"],

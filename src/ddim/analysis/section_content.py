@@ -45,6 +45,7 @@ class FigureContent:
     alt: str
     columns: Sequence[str]
     rows: Rows
+    is_chart: bool = False  # lines on white, no images
 
     @property
     def data(self) -> str:
@@ -66,7 +67,8 @@ class SectionContent:
     def save(self, folder: Path, *, name: str, order: int, module: "SectionModule") -> Section:
         """Write the section's record, figures and CSVs to `folder`; returns the record."""
         figures = [
-            Figure(file=p.file, data=p.data, caption=p.caption, alt=p.alt) for p in self.figures
+            Figure(file=p.file, data=p.data, caption=p.caption, alt=p.alt, is_chart=p.is_chart)
+            for p in self.figures
         ]
         section = Section(
             name=name,
@@ -83,8 +85,7 @@ class SectionContent:
         )
         files = {p.file: p.content for p in self.figures}
         files |= {p.data: csv_text(p.columns, p.rows).encode() for p in self.figures}
-        section.save(folder, files)
-        return section
+        return section.save(folder, files)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> Table:

@@ -35,7 +35,7 @@ NUM_SIMULATED = 2000  # forward paths behind each correlation
 NUM_TIMES = 250  # of T, at which paths are drawn
 TERM_COLUMNS = 7  # steps whose terms are shown as images
 ROUNDING = 1  # grey levels by which equal images may differ: a batch's order moves the last bit
-TERMS = ("predicted x_0", "direction to x_t", "noise")
+TERMS = ("predicted $x_0$", "direction to $x_t$", "noise")
 
 
 @dataclass(frozen=True)
@@ -323,7 +323,7 @@ def _draws_figure(result: SigmaResult) -> FigureContent:
         content=canvas.strips(
             np.stack(rows),
             row_labels=[f"{draws.name}\nspread {draws.mean:.0%}" for draws in result.draws],
-            column_labels=["x_T", *(f"draw {k + 1}" for k in range(num_draws))],
+            column_labels=["$x_T$", *(f"draw {k + 1}" for k in range(num_draws))],
         ),
         caption=f"{num_draws} draws from one x_T at each η, S = {result.S}. Spread: over all x_T, "
         "100 % being the distance of unrelated images.",
@@ -345,10 +345,11 @@ def _paths_figure(result: SigmaResult) -> FigureContent:
                 axes.plot(t, path, color=stroke(i + 1).light, linewidth=1.5)
             axes.set(ylim=(-3.5, 3.5), xlabel="step t")
             axes.set_title(f"η = {paths.eta:g}: correlation {paths.correlation:.2f}", size=12)
-        figure.axes[0].set(ylabel="value of one pixel in x_t")
+        figure.axes[0].set(ylabel="value of one pixel in $x_t$")
     return FigureContent(
         file="forward_paths.png",
         content=figure.png,
+        is_chart=True,
         caption="Forward paths of one pixel from one x_0; grey: 95 % of the common marginal. "
         "Correlation: of the noise in x_1 with that in x_T.",
         alt="Three panels, η = 0, 0.5 and 1: paths of one pixel over t inside the same grey band.",
@@ -368,7 +369,13 @@ def _terms_figure(result: SigmaResult, eta: float) -> FigureContent:
         file="terms.png",
         content=canvas.strips(
             images,
-            row_labels=["x_t", TERMS[0], f"+ {TERMS[1]}", f"+ {TERMS[2]}", "= x at the next step"],
+            row_labels=[
+                "$x_t$",
+                TERMS[0],
+                f"+ {TERMS[1]}",
+                f"+ {TERMS[2]}",
+                "= next x",
+            ],
             column_labels=[f"t = {step.t}" for step in chosen],
         ),
         caption=f"The three terms of Eq. 12 at η = {eta:g}, S = {result.S}, each with its factor; "
@@ -386,15 +393,17 @@ def _sizes_figure(result: SigmaResult) -> FigureContent:
             steps = [step for step in result.terms if step.eta == eta]
             for i, name in enumerate(TERMS):
                 sizes = [step.sizes[i] for step in steps]
-                canvas.thin_curve(axes, i, [step.t for step in steps], sizes, name)
+                times = [step.t for step in steps]
+                canvas.thin_curve(axes, i, times, sizes, name)
             axes.invert_xaxis()
             axes.set_ylim(-0.03, 1.1)
             axes.set(title=f"η = {eta:g}", xlabel="step t, from noise to image")
         figure.axes[0].set(ylabel="root mean square of a pixel")
-        canvas.legend_above(figure, len(TERMS))
+        canvas.legend_above(figure.axes)
     return FigureContent(
         file="term_sizes.png",
         content=figure.png,
+        is_chart=True,
         caption="How large the three terms of Eq. 12 are along the trajectory.",
         alt="Two panels, η = 0 and η = 1: the sizes of the predicted x_0, the direction and the "
         "noise against t.",
@@ -408,7 +417,7 @@ def _latents_figure(result: SigmaResult) -> FigureContent:
     return FigureContent(
         file="latents.png",
         content=canvas.strips(
-            np.stack([result.latents, images]), row_labels=["latent x_T", "image x_0"]
+            np.stack([result.latents, images]), row_labels=["latent $x_T$", "image $x_0$"]
         ),
         caption=f"Latents x_T as images, and what each becomes at η = 0 with S = {result.S}.",
         alt="Two rows: noise above; below, the images that the deterministic sampler makes of it.",
@@ -425,6 +434,7 @@ def _trajectory_figure(result: SigmaResult) -> FigureContent:
     return FigureContent(
         file="trajectory.png",
         content=figure.png,
+        is_chart=True,
         caption=f"A trajectory of S = {S} among T = {result.T} steps, as in the paper's Fig. 2: "
         "visited steps t; between them, how many are skipped.",
         alt=f"{S + 1} circles in a row, from t = {visited[0]} to t = 0, with arrows in arcs from "

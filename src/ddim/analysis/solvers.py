@@ -27,6 +27,7 @@ from ddim.records.verdict import Verdict
 from ddim.runtime import files
 from ddim.runtime.progress import Advance, track
 from ddim.sampling.generate import generate
+from ddim.sampling.round_trip import PRECISION
 from ddim.sampling.samplers import DDIM, Sampler
 
 TITLE = "Newer samplers, same network"
@@ -36,6 +37,8 @@ CLAIM = (
 )
 SOURCE = "later work (PNDM, DEIS, DPM-Solver++, UniPC: 2022 and 2023); paper, Sec. 4.3 and 7"
 OURS = "DDIM (ours)"
+OWN_IMAGES = 100  # of the solution in the rows' precision: 1,000 evaluations of each
+DODGE = 1.018  # between the points of two samplers in the figure, times their abscissa
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +62,12 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The ODE's solution: DDIM's longest chain, from the same x_T."""
+    """The ODE's solution: DDIM's longest chain, from the same x_T and in the rows' precision."""
 
     steps: int
-    precision: str  # in which it was sampled
     features: np.ndarray  # float32 [k,D] of its first images, at most as many as a row has
     unrelated: float  # mean distance of two of its images
+    precision: str  # in which the sweep's cell was sampled, whose FID this is
     fid: intervals.Estimate | None  # None where it has fewer images than a row
 
     def distances(self, features: np.ndarray) -> np.ndarray:
@@ -129,8 +132,7 @@ def build_samplers(context: Context, S: int) -> dict[str, Sampler]:
 
     model: Any = context.eps_model
     alpha_bar = context.alpha_bar
-    ours = DDIM(eps_model=model, alpha_bar=alpha_bar, tau=context.tau(S), eta=0.0, clip_x0=False)
-    samplers: dict[str, Sampler] = {OURS: ours}
+    samplers: dict[str, Sampler] = {OURS: _ddim(context, S)}
     for name, row in context.cfg.analysis.solvers.rows.items():
         try:
             samplers[name] = DiffusersSampler(model, alpha_bar, S, row.scheduler, row.options)
@@ -138,6 +140,13 @@ def build_samplers(context: Context, S: int) -> dict[str, Sampler]:
             key, none = f"analysis.solvers.rows.{name}", "analysis/solvers=none"
             raise ValueError(f"{key}: {error} (or set {none})") from None
     return samplers
+
+
+def _ddim(context: Context, S: int) -> DDIM:
+    """Ours with S steps."""
+    model: Any = context.eps_model
+    tau, alpha_bar = context.tau(S), context.alpha_bar
+    return DDIM(eps_model=model, alpha_bar=alpha_bar, tau=tau, eta=0.0, clip_x0=False)
 
 
 def _measure_one(
@@ -196,15 +205,23 @@ class _Counter:
 
 
 def _solution(context: Context, reference: ReferenceStatistics) -> Solution | None:
-    """The sweep's longest eta = 0 images of the first seed; None if it has none."""
+    """The sweep's longest eta = 0 images of the first seed; None if it has none.
+
+    Where the sweep is in another precision than the rows, whose rounding would count as a distance,
+    the first OWN_IMAGES are sampled again.
+    """
     cfg = context.cfg
     if 0.0 not in cfg.sweep.eta:
         return None
     n, longest = cfg.analysis.solvers.num_images, max(cfg.sweep.steps)
     features = context.features(context.cell_images(longest, 0.0, n))
     fid = frechet_distance(features, reference) if len(features) == n else None
+    if cfg.sample.precision != PRECISION:
+        features = np.empty((min(n, OWN_IMAGES), features.shape[1]), np.float32)
+        with track(len(features), "the ODE's solution") as advance:
+            _sample(context, _ddim(context, longest), advance, features)
     unrelated = statistics.unrelated_distance(features)
-    return Solution(longest, cfg.sample.precision, features, unrelated, fid)
+    return Solution(longest, features, unrelated, cfg.sample.precision, fid)
 
 
 # --- presentation ---------------------------------------------------------------------------------
@@ -246,9 +263,11 @@ def _text(result: SolversResult) -> str:
         return text
     lucky = [row for row in result.rows if _is_lucky(row, solution)]
     text += (
-        f" The ODE's solution is DDIM's chain of {solution.steps} steps, sampled in "
-        f"{solution.precision}; the rows are in 32-true."
+        f" The ODE's solution is DDIM's chain of {solution.steps} steps from the same x_T, in the "
+        f"rows' precision ({PRECISION}). Distances are means over {len(solution.features)} images."
     )
+    if solution.precision != PRECISION and solution.fid is not None:
+        text += f" Its FID is that of the sweep's images, sampled in {solution.precision}."
     if lucky:
         names = ", ".join(f"{row.name} with {row.nfe} evaluations" for row in lucky)
         text += (
@@ -352,13 +371,15 @@ def _distance_figure(result: SolversResult) -> FigureContent:
             mean, low, high = (list(column) for column in zip(*every, strict=True))
             canvas.curve(axes, i, [row.nfe for row in rows], mean, name)
             canvas.band(axes, i, [row.nfe for row in rows], low, high)
-        axes.set(xlabel="evaluations of the network for one image", yscale="log")
+        axes.set(xlabel="evaluations of the network for one image")
         axes.set(ylabel="distance to the ODE's solution")
+        canvas.log_y(axes)
         canvas.ticks(axes, result.budgets)
         canvas.legend_beside(axes)
     return FigureContent(
         file="distance.png",
         content=figure.png,
+        is_chart=True,
         caption=f"Feature distance to DDIM's chain of {longest} steps from the same x_T; 1 is "
         "unrelated images. Bands: 95 % intervals.",
         alt="Falling curves, one for each sampler, of the distance to the ODE's solution against "
@@ -372,11 +393,12 @@ def _fid_figure(result: SolversResult) -> FigureContent:
     with canvas.canvas(width=8.2, height=4.4) as figure:
         (axes,) = figure.axes
         for i, name, rows in _by_name(result.rows):
-            nfe, fid = [row.nfe for row in rows], [row.fid for row in rows]
+            fid = [row.fid for row in rows]
+            nfe = [row.nfe * DODGE ** (i - 3) for row in rows]  # so that bars do not overlap
             canvas.curve(axes, i, nfe, [each.value for each in fid], name)
-            low, high = zip(*(each.interval for each in fid), strict=True)
-            canvas.band(axes, i, nfe, low, high)
-        axes.set(xlabel="evaluations of the network for one image", ylabel="FID", yscale="log")
+            canvas.whiskers(axes, i, nfe, *zip(*(each.interval for each in fid), strict=True))
+        axes.set(xlabel="evaluations of the network for one image", ylabel="FID")
+        canvas.log_y(axes)
         canvas.ticks(axes, result.budgets)
         solution = result.solution
         if solution is not None and solution.fid is not None:
@@ -385,8 +407,9 @@ def _fid_figure(result: SolversResult) -> FigureContent:
     return FigureContent(
         file="fid.png",
         content=figure.png,
+        is_chart=True,
         caption=f"FID of {result.num_images} images each; dotted: the ODE's solution itself. "
-        "Bands: 95 % intervals.",
+        "Bars: 95 % intervals; samplers of equal cost stand side by side.",
         alt="Falling curves, one for each sampler, of FID against the evaluations of the network, "
         "on logarithmic axes.",
         columns=["sampler", "S", "nfe", "fid", "low", "high"],

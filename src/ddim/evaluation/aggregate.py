@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.evaluation.hypotheses import Comparison
+from ddim.evaluation.hypotheses import Comparison, z_test
 from ddim.records.cell import Cell, CellKey, Interval, Measured, Subset
 from ddim.records.covariances import Covariances
 
@@ -141,7 +141,7 @@ class Grid:
         n = self.n(list(weights)) if n is None else n
         value = math.fsum(w * self.values[column].at(n).mean for column, w in weights.items())
         variances = (self._variance(n, seed, weights) for seed in self.seeds)
-        return Comparison(name, value, math.sqrt(math.fsum(variances)) / len(self.seeds))
+        return z_test(name, value, math.sqrt(math.fsum(variances)) / len(self.seeds))
 
     def _variance(self, n: int, seed: int, weights: Mapping[Column, float]) -> float:
         names = {

@@ -1,10 +1,11 @@
 """A small classifier trained on the data itself: a feature space where Inception has no meaning.
 
+Of the data's classes; where it has none, of quarter turns (ddim.evaluation.turns).
+
 Owns its architecture, its training and its file. Its features are the mean-pooled activations of
 the last block, which the final linear layer reads, as Inception's 2,048 are.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,17 +14,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
-from ddim.runtime.files import replacing
+from ddim.evaluation import turns
+from ddim.runtime import tensor_file
 
 MIN_SIZE, MAX_SIZE = 8, 64  # of images, in pixels
 BASE_WIDTH = 32  # channels of the first stage; they double with every halving of the image
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.05
-ARGUMENTS = "arguments"  # the one entry of the metadata: the order of several is not fixed
+KEY, VERSION = "classifier", 2  # of its file; version 1 had no checksum
+ARGUMENTS = "arguments"
 
 
 class Classifier(nn.Module):
@@ -134,18 +135,20 @@ def train_classifier(
 
     Args:
         images: uint8 [N,C,H,W] with H = W.
-        labels: int64 [N] in 0..K-1.
+        labels: int64 [N] in 0..K-1; None: the task is to tell turned images apart
+            (ddim.evaluation.turns), K = 4.
         recipe: see there.
         device: where it is trained, and where the classifier stays.
         progress: called with the number of images just seen, `epochs` x N in all.
 
     Raises:
-        ValueError: no labels, unusable ones, or a loss that is not finite.
+        ValueError: unusable labels, or a loss that is not finite.
     """
-    labels = _checked_labels(images, labels)
+    classes = turns.QUARTERS if labels is None else _num_classes(images, labels)
     device, generator = torch.device(device), torch.Generator().manual_seed(recipe.seed)
-    network = _initial(images.shape, int(labels.max()) + 1, recipe.dim, generator).to(device)
-    x, y = torch.from_numpy(np.array(images)).to(device), torch.from_numpy(labels).to(device)
+    network = _initial(images.shape, classes, recipe.dim, generator).to(device)
+    x = torch.from_numpy(np.array(images)).to(device)
+    y = None if labels is None else torch.from_numpy(labels.astype(np.int64)).to(device)
     with torch.backends.cudnn.flags(enabled=True, deterministic=True):
         _optimize(network, x, y, recipe, generator, progress or (lambda _: None))
     return network.eval()
@@ -154,7 +157,7 @@ def train_classifier(
 def _optimize(
     network: Classifier,
     images: Tensor,
-    labels: Tensor,
+    labels: Tensor | None,
     recipe: ClassifierRecipe,
     generator: torch.Generator,
     progress: Callable[[int], None],
@@ -166,7 +169,8 @@ def _optimize(
     for _ in range(recipe.epochs):
         order = torch.randperm(len(images), generator=generator).to(images.device)
         for batch in order.split(recipe.batch_size):
-            loss = _loss(network, images[batch], labels[batch], generator)
+            x, y = images[batch], None if labels is None else labels[batch]
+            loss = _loss(network, x, y, generator)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -177,26 +181,26 @@ def _optimize(
 
 
 def _loss(
-    network: Classifier, images: Tensor, labels: Tensor, generator: torch.Generator
+    network: Classifier, images: Tensor, labels: Tensor | None, generator: torch.Generator
 ) -> Tensor:
-    """Cross-entropy of randomly shifted images; in bfloat16 on a GPU."""
+    """Cross-entropy of randomly shifted images, turned ones without labels; bfloat16 on a GPU."""
+    if labels is None:
+        images, labels = turns.drawn(images, generator)
     shifted = _shift(images, network.arguments["image_size"] // 8, generator)
     kind = images.device.type
     with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
         return F.cross_entropy(network.logits(shifted), labels)
 
 
-def _checked_labels(images: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    if labels is None:
-        raise ValueError(
-            "features.name=classifier needs labels and this data has none: use features=inception"
-        )
-    if len(labels) != len(images) or labels.min() < 0 or labels.max() < 1:
+def _num_classes(images: np.ndarray, labels: np.ndarray) -> int:
+    """K; ValueError for labels that no classifier can be trained on."""
+    # More classes than images: no data set, but a damaged file that would take any memory.
+    if len(labels) != len(images) or labels.min() < 0 or not 1 <= labels.max() < len(labels):
         raise ValueError(
             f"the classifier needs one label in 0..K-1 per image and K of at least 2, got "
             f"{len(labels)} labels in {labels.min()}..{labels.max()} for {len(images)} images"
         )
-    return np.asarray(labels, dtype=np.int64)
+    return int(labels.max()) + 1
 
 
 def _initial(shape: tuple[int, ...], classes: int, dim: int, g: torch.Generator) -> Classifier:
@@ -227,10 +231,8 @@ def save_classifier(path: Path, classifier: Classifier) -> None:
 
     The same classifier gives the same bytes.
     """
-    tensors = {name: t.detach().cpu().contiguous() for name, t in classifier.state_dict().items()}
-    entry = {ARGUMENTS: json.dumps(classifier.arguments, sort_keys=True)}
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, entry))
+    about = {ARGUMENTS: classifier.arguments}
+    tensor_file.write(path, KEY, VERSION, about, classifier.state_dict())
 
 
 def load_classifier(path: Path, device: torch.device | str = "cpu") -> Classifier:
@@ -238,17 +240,22 @@ def load_classifier(path: Path, device: torch.device | str = "cpu") -> Classifie
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is truncated, or it is not a classifier's.
+        ValueError: the file is damaged (its checksum tells), or it is not a classifier's.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run the features stage")
     try:
-        with safe_open(path, framework="pt") as file:
-            arguments = json.loads((file.metadata() or {})[ARGUMENTS])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, entries = tensor_file.read(path)
+        if KEY not in entries:
+            raise ValueError(f"its metadata lacks {KEY}")
+        about = tensor_file.read_about(entries, KEY)
+        tensor_file.check(about, VERSION, tensors)
+        tensor_file.check_finite(tensors)
         with torch.random.fork_rng(devices=[]):  # the constructor draws from the global state
-            classifier = Classifier(**arguments)
+            classifier = Classifier(**about[ARGUMENTS])
         classifier.load_state_dict(tensors)
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path} is no classifier's weights: run the features stage") from error
+    except Exception as error:  # a file's arguments and tensors may be anything
+        reason = " ".join(str(error).split())[:200]
+        what = f"{path} holds no classifier, or a damaged one ({reason})"
+        raise ValueError(f"{what}: run the features stage again") from None
     return classifier.to(device).eval()

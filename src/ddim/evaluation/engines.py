@@ -46,15 +46,19 @@ class Ours:
         """FID of generated features [n,D], a square in the features' unit."""
         return fid(generated, self.reference.statistics)
 
-    def kid(self, generated: np.ndarray) -> Estimate:
-        """KID of generated features [n,D]; may be negative."""
+    def kid(self, generated: np.ndarray, repeat: int = 0) -> Estimate:
+        """KID of generated features [n,D]; may be negative. repeat: each has its own subsets."""
         return kid(
             generated,
             self.reference.features,
             subsets=self.evaluate.kid_subsets,
             subset_size=self.evaluate.kid_subset_size,
-            seed=self.seed,
+            seed=self._seed_of(repeat),
         )
+
+    def _seed_of(self, repeat: int) -> int:
+        """Of KID's subsets, in the range that numpy's generator takes."""
+        return (self.seed + repeat) % 2**32
 
     def fid_infinite(self, generated: np.ndarray) -> float | None:
         """FID extrapolated to infinitely many images; None where there are too few."""
@@ -94,17 +98,17 @@ class TorchFidelity(Ours):
         result = fid_statistics_to_metric(statistics, self._statistics, verbose=False)
         return replace(ours, value=float(result["frechet_inception_distance"]))
 
-    def kid(self, generated: np.ndarray) -> Estimate:
+    def kid(self, generated: np.ndarray, repeat: int = 0) -> Estimate:
         """torch-fidelity's KID, of the same subsets as ours, with our standard error."""
         from torch_fidelity.metric_kid import kid_features_to_metric
 
-        ours = super().kid(generated)
+        ours = super().kid(generated, repeat)
         result = kid_features_to_metric(
             _float64(generated),
             self._features,
             kid_subsets=self.evaluate.kid_subsets,
             kid_subset_size=self.evaluate.kid_subset_size,
-            rng_seed=self.seed,
+            rng_seed=self._seed_of(repeat),
             verbose=False,
         )
         return replace(ours, value=float(result["kernel_inception_distance_mean"]))
@@ -166,13 +170,13 @@ class Torchmetrics(Ours):
         _update(self._fid, generated, real=False)
         return replace(ours, value=float(self._fid.compute()))
 
-    def kid(self, generated: np.ndarray) -> Estimate:
+    def kid(self, generated: np.ndarray, repeat: int = 0) -> Estimate:
         """torchmetrics' KID, of other subsets than ours, with our standard error."""
-        ours = super().kid(generated)
+        ours = super().kid(generated, repeat)
         self._kid.reset()
         _update(self._kid, generated, real=False)
         with torch.random.fork_rng(devices=[]):  # its subsets come from the global generator
-            torch.default_generator.manual_seed(self.seed)
+            torch.default_generator.manual_seed(self._seed_of(repeat))
             mean, _ = self._kid.compute()
         return replace(ours, value=float(mean))
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ddim.config.schema import Features
+from ddim.evaluation import inception_file, turns
 from ddim.evaluation.classifier import (
     Classifier,
     ClassifierRecipe,
@@ -54,7 +55,7 @@ def create_feature_space(
         seed: of the classifier's training.
 
     Raises:
-        ValueError: the classifier is asked for and the data has no labels.
+        ValueError: no classifier can be trained on the data's labels.
         FileNotFoundError: Inception's weights cannot be had.
     """
     if features.is_inception:
@@ -69,9 +70,11 @@ def create_feature_space(
 
 
 def _describe_inception(name: str, network: Inception) -> FeatureSpace:
+    known = network.sha256.startswith(inception_file.SHA256)
+    weights = "TensorFlow's FID weights" if known else "other weights than the published ones"
     return FeatureSpace(
         name=name,
-        description="2,048 features of torch-fidelity's Inception (TensorFlow's FID weights)",
+        description=f"2,048 features of torch-fidelity's Inception ({weights})",
         dim=network.num_features,
         sha256=network.sha256,
     )
@@ -82,6 +85,10 @@ def _train_classifier(
 ) -> FeatureSpace:
     """Train the classifier on the training split and save it at `path`."""
     train, test = load(data, "train"), load(data, "test")
+    task = "a classifier trained here on the same data"
+    if train.labels is None:
+        task = "a network trained here, as the data has no classes, to tell turned images apart"
+    held_out = turns.labelled(test) if test.labels is None else test
     with track(recipe.epochs * len(train.images), "classifier") as advance:
         classifier = train_classifier(
             train.images, train.labels, recipe, device=device, progress=advance
@@ -89,14 +96,21 @@ def _train_classifier(
     save_classifier(path, classifier)
     return FeatureSpace(
         name=name,
-        description=f"{recipe.dim} features of a classifier trained here on the same data",
+        description=f"{recipe.dim} features of {task}",
         dim=recipe.dim,
         sha256=sha256(path),
-        test_accuracy=accuracy(classifier, test, batch_size=recipe.batch_size, device=device),
+        test_accuracy=accuracy(classifier, held_out, batch_size=recipe.batch_size, device=device),
+        chance=_commonest(held_out),
         training=ClassifierTraining(
             epochs=recipe.epochs, train_n=len(train.images), seed=recipe.seed
         ),
     )
+
+
+def _commonest(split: Split) -> float:
+    """The share of right answers of who always names the commonest label."""
+    assert split.labels is not None
+    return float(np.bincount(split.labels).max() / len(split.labels))
 
 
 def load_extractor(
@@ -106,15 +120,21 @@ def load_extractor(
 
     Raises FileNotFoundError or ValueError naming the file that is missing or wrong.
     """
+    recorded = records.read(folder).sha256
     if features.is_inception:
         network = Inception(features.weights)
-        if network.sha256 != records.read(folder).sha256:
+        if network.sha256 != recorded:
             raise ValueError(
                 f"features.weights={features.weights} is not the file that the reference was "
                 "measured with: run the stages features and reference again"
             )
         return network.to(device).eval()
-    return load_classifier(folder / CLASSIFIER_FILE, device)
+    path = folder / CLASSIFIER_FILE
+    classifier = load_classifier(path, device)
+    if sha256(path) != recorded:
+        what = f"{path} is another classifier than {records.FILE} describes"
+        raise ValueError(f"{what}: run the features stage again")
+    return classifier
 
 
 @torch.inference_mode()

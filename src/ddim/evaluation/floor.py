@@ -13,8 +13,9 @@ from ddim.config.schema import Config
 from ddim.evaluation import intervals
 from ddim.evaluation.features import Extractor, extract
 from ddim.evaluation.measure import CellEvaluator
-from ddim.evaluation.reference import FEATURES, Reference
+from ddim.evaluation.reference import Reference
 from ddim.records.reference import Floor
+from ddim.records.reference_files import FEATURES, source_of
 from ddim.runtime import files
 from ddim.runtime.progress import track
 
@@ -43,7 +44,7 @@ def write_reference(
                 extract(extractor, train, size, device, advance, out=real)
             extract(extractor, test, size, device, advance, out=held_out)
         reference = Reference.of(real, neighbours=cfg.evaluate.neighbours, device=device)
-        reference.save(folder)
+        reference.save(folder, source_of(cfg))
         evaluator = CellEvaluator(
             extractor,
             reference,
@@ -64,7 +65,7 @@ def floor(held_out: np.ndarray, n: int, evaluator: CellEvaluator) -> Floor:
     """
     num_blocks = min(len(held_out) // n, MAX_BLOCKS)
     blocks = [held_out[i * n : (i + 1) * n] for i in range(num_blocks)]
-    measured = [evaluator.measure_features(block)[0] for block in blocks]
+    measured = [evaluator.measure_features(b, repeat=i)[0] for i, b in enumerate(blocks)]
     fid, kid = (
         _mean([(getattr(m, key), getattr(m, f"{key}_interval")) for m in measured])
         for key in ("fid", "kid")

@@ -70,6 +70,9 @@ def _published_weights() -> Path:
                 f"Inception's weights could not be downloaded ({error}): get {FILE} from "
                 "torch-fidelity's release v0.2.0 and set features.weights to its path"
             ) from None
+    elif not sha256(path).startswith(SHA256):
+        what = f"its SHA-256 does not begin with {SHA256}"
+        raise ValueError(f"{path} is damaged ({what}): delete it, and it is downloaded again")
     return path
 
 
@@ -84,7 +87,11 @@ def _checked_sha256(path: Path) -> str:
             "let it be downloaded"
         )
     try:
-        torch_file.load(path)
+        content = torch_file.load(path)
     except ValueError as error:
         raise ValueError(f"features.weights: {error}; expected torch-fidelity's {FILE}") from None
+    for name, tensor in content.items() if isinstance(content, dict) else ():
+        if isinstance(tensor, Tensor) and not torch_file.is_finite(tensor):
+            what = f"{path}: the tensor {name} holds NaN, infinity or no values"
+            raise ValueError(f"features.weights: {what}; expected torch-fidelity's {FILE}")
     return sha256(path)

@@ -5,17 +5,15 @@ images that is compared, and what they must have in common with another cell's t
 them: n, the seed of the noise, the reference.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ddim.evaluation.intervals import covariance
+from ddim.records import influences_file
 from ddim.records.covariances import Covariance
-from ddim.runtime.files import replacing
 
 Parts = tuple[np.ndarray, ...]
 
@@ -42,8 +40,7 @@ class Influences:
             for (measure, n), parts in self.parts.items()
             for i, part in enumerate(parts)
         }
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+        influences_file.write(path, about, arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Influences":
@@ -51,16 +48,8 @@ class Influences:
 
         Raises FileNotFoundError, or ValueError for what is damaged, in one line.
         """
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: run the evaluate stage")
-        try:
-            with np.load(path) as arrays:
-                about = json.loads(str(arrays["about"]))
-                names = [name for name in arrays.files if name != "about"]
-                parts = _by_measure({name: arrays[name] for name in names})
-            return cls(**about, parts=parts)
-        except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
-            raise ValueError(f"{path} is broken ({error}): run the evaluate stage") from None
+        about, arrays = influences_file.read(path)
+        return cls(**about, parts=_by_measure(arrays))
 
 
 def _by_measure(arrays: Mapping[str, np.ndarray]) -> dict[tuple[str, int], Parts]:
@@ -77,7 +66,8 @@ def covariances(influences: Sequence[Influences]) -> tuple[Covariance, ...]:
     Raises ValueError if cells were measured against different references, or if two of one seed
     have influences of other n than they say.
     """
-    _require_one_reference(influences)
+    for each in influences[1:]:
+        _check_reference(influences[0], each)
     places = {(measure, n, each.seed) for each in influences for measure, n in each.parts}
     return tuple(
         _matrix(measure, n, seed, [e for e in influences if e.seed == seed])
@@ -99,9 +89,8 @@ def _matrix(measure: str, n: int, seed: int, influences: Sequence[Influences]) -
 
 def check_pairing(one: Influences, other: Influences, measure: str, n: int) -> None:
     """Raise ValueError unless the two cells' first n images can be compared image by image."""
-    who = f"{one.cell} and {other.cell} cannot be compared image by image"
-    if one.reference != other.reference:
-        raise ValueError(f"{who}: they were measured against different references")
+    _check_reference(one, other)
+    who = _cannot_pair(one, other)
     if one.seed != other.seed:
         raise ValueError(f"{who}: their noise is of seeds {one.seed} and {other.seed}")
     for each in (one, other):
@@ -113,10 +102,11 @@ def check_pairing(one: Influences, other: Influences, measure: str, n: int) -> N
             raise ValueError(f"{who}: {each.cell} has influences of {got} images under n = {n}")
 
 
-def _require_one_reference(influences: Sequence[Influences]) -> None:
-    for each in influences[1:]:
-        if each.reference != influences[0].reference:
-            raise ValueError(
-                f"{influences[0].cell} and {each.cell} cannot be compared image by image: "
-                "they were measured against different references"
-            )
+def _check_reference(one: Influences, other: Influences) -> None:
+    if one.reference != other.reference:
+        why = "they were measured against different references"
+        raise ValueError(f"{_cannot_pair(one, other)}: {why}")
+
+
+def _cannot_pair(one: Influences, other: Influences) -> str:
+    return f"{one.cell} and {other.cell} cannot be compared image by image"

@@ -50,9 +50,12 @@ def standard_error(value: float, high: float) -> float:
 
 
 def of_mean(values: np.ndarray) -> tuple[float, float, float]:
-    """(mean, low, high): the mean of independent values [N] and its normal interval."""
+    """(mean, low, high): the mean of independent values [N], N > 1, and Student's interval."""
+    from scipy.special import stdtrit  # takes a second to import
+
     mean = float(np.mean(values))
-    half = Z * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    t = float(stdtrit(len(values) - 1, 0.975))
+    half = t * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return mean, mean - half, mean + half
 
 

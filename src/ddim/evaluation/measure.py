@@ -61,11 +61,13 @@ class CellEvaluator:
         progress: Callable[[int], None] | None = None,
         *,
         counts: Sequence[int] = (),
+        repeat: int = 0,
     ) -> tuple[Measured, Estimates]:
         """Every number of uint8 images [n,C,H,W], which may be a memory map; FID and KID by n too.
 
         progress: called with the number of images just extracted. counts: FID and KID are also
-        those of the first of them, for each count below n.
+        those of the first of them, for each count below n. repeat: of the numbers that are
+        pooled as independent; a cell's is its seed.
 
         Raises ValueError for too few images (names the key), an extractor other than the
         reference's, and features that are not finite.
@@ -73,18 +75,21 @@ class CellEvaluator:
         shape = (len(images), self._extractor.num_features)
         with scratch(self._work, shape, np.float32) as features:
             extract(self._extractor, images, self._batch_size, self._device, progress, out=features)
-            return self.measure_features(features, counts=counts)
+            return self.measure_features(features, counts=counts, repeat=repeat)
 
     def measure_features(
-        self, generated: np.ndarray, *, counts: Sequence[int] = ()
+        self, generated: np.ndarray, *, counts: Sequence[int] = (), repeat: int = 0
     ) -> tuple[Measured, Estimates]:
-        """The same of features float32 [n,D] of images; `counts` and errors as `measure`'s."""
+        """The same of features float32 [n,D] of images; the rest and errors as `measure`'s."""
         n, m = len(generated), len(self._reference.features)
         smaller = [count for count in counts if count < n]
         estimates: Estimates = {}
         for k in (*smaller, n):
             estimates["fid", k] = self._engine.fid(generated[:k])
-            estimates["kid", k] = self._engine.kid(generated[:k])
+            # Cells of one seed share their subsets, whose choice cancels out of a difference.
+            # Seeds are pooled as independent, so each has its own: with the same reference
+            # images in all of them, that part of the error would not average out.
+            estimates["kid", k] = self._engine.kid(generated[:k], repeat)
         (precision, *of_precision), (recall, *of_recall) = self._engine.precision_recall(generated)
         measured = Measured(
             **_fid_and_kid(estimates, n),

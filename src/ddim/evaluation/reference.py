@@ -1,24 +1,19 @@
-"""The reference that every cell is measured against, as files of `out/<name>/reference`.
+"""The reference that every cell is measured against: computed once, kept, read again.
 
-train.npy         features of the reference images, float32 [m,D]
-statistics.npz    what FID needs of them
-radii.npz         what precision and recall need of them, and for which number of neighbours
+Its files, in `out/<name>/reference`: ddim.records.reference_files.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 
 from ddim.evaluation.fid import ReferenceStatistics
-from ddim.evaluation.precision_recall import manifold_radii
-from ddim.runtime.files import replacing
-
-FEATURES, STATISTICS, RADII = "train.npy", "statistics.npz", "radii.npz"
+from ddim.evaluation.precision_recall import MAX_IMAGES, manifold_radii
+from ddim.records import reference_files
+from ddim.records.reference_files import AGAIN, RADII, STATISTICS, Source
+from ddim.runtime.array_file import Arrays
 
 
 @dataclass(frozen=True)
@@ -38,57 +33,55 @@ class Reference:
         statistics = ReferenceStatistics.of(features)
         return cls(features, statistics, neighbours, manifold_radii(features, neighbours, device))
 
-    def save(self, folder: Path) -> None:
-        """Write statistics and radii to `folder`; the features are written as they are extracted.
+    def save(self, folder: Path, source: Source | None = None) -> None:
+        """Write statistics and radii to `folder`; the features were written as they were extracted.
 
-        The same features give the same bytes.
+        source: of which images and which network they are. The same features give the same bytes.
         """
         statistics = self.statistics
-        _write(folder / STATISTICS, n=statistics.n, mean=statistics.mean, factor=statistics.factor)
-        _write(folder / RADII, neighbours=self.neighbours, radii=self.radii)
+        reference_files.write(
+            folder,
+            source or Source(),
+            {"n": np.array(statistics.n), "mean": statistics.mean, "factor": statistics.factor},
+            {"neighbours": np.array(self.neighbours), "radii": self.radii},
+        )
 
     @classmethod
-    def load(cls, folder: Path, *, neighbours: int) -> "Reference":
+    def load(cls, folder: Path, *, neighbours: int, source: Source | None = None) -> "Reference":
         """What the reference stage left in `folder`; the features are a memory map.
 
-        Raises FileNotFoundError or ValueError, naming the file, if one is missing or broken, or
-        if radii are there for another number of neighbours.
+        source: what it must be of, where that is known. Raises FileNotFoundError or ValueError,
+        naming the file, if one is missing, damaged or of something else, or if radii are there for
+        another number of neighbours.
         """
-        with _reading(folder / FEATURES) as path:
-            features = np.load(path, mmap_mode="r")
-        statistics = load_statistics(folder)
-        if statistics.n != len(features):
-            raise ValueError(
-                f"{folder / STATISTICS} is of {statistics.n} images, {FEATURES} has "
-                f"{len(features)}: run the reference stage"
-            )
-        with _reading(folder / RADII) as path, np.load(path) as arrays:
-            k, radii = int(arrays["neighbours"]), arrays["radii"]
+        read = reference_files.read(folder, source)
+        statistics = _statistics(folder / STATISTICS, read.statistics)
+        k, radii, path = int(read.radii["neighbours"]), read.radii["radii"], folder / RADII
         if k != neighbours:
             raise ValueError(
-                f"{folder / RADII} is for evaluate.neighbours={k}, the configuration has "
-                f"{neighbours}: run the reference stage"
+                f"{path} is for evaluate.neighbours={k}, the configuration has "
+                f"{neighbours}: {AGAIN}"
             )
-        return cls(features, statistics, neighbours, radii)
+        _require(path, "radii", radii, (min(statistics.n, MAX_IMAGES),))
+        return cls(read.features, statistics, neighbours, radii)
 
 
 def load_statistics(folder: Path) -> ReferenceStatistics:
     """FID's part of the reference in `folder`, alone; errors as `Reference.load`'s."""
-    with _reading(folder / STATISTICS) as path, np.load(path) as arrays:
-        return ReferenceStatistics(int(arrays["n"]), arrays["mean"], arrays["factor"])
+    _, arrays = reference_files.read_statistics(folder)
+    return _statistics(folder / STATISTICS, arrays)
 
 
-def _write(path: Path, **arrays: np.ndarray | int) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+def _statistics(path: Path, arrays: Arrays) -> ReferenceStatistics:
+    mean, factor = arrays["mean"], arrays["factor"]
+    _require(path, "mean", mean, (mean.size,))
+    _require(path, "factor", factor, (mean.size, mean.size))
+    return ReferenceStatistics(int(arrays["n"]), mean, factor)
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[Path]:
-    """Name `path`, and the stage to run, in every error of reading it."""
-    try:
-        yield path
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing: run the reference stage") from None
-    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
-        raise ValueError(f"{path} is broken ({error}): run the reference stage") from None
+def _require(path: Path, name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Refuse an array of another shape, or one that holds NaN or infinity."""
+    if array.shape != shape:
+        raise ValueError(f"{path}: {name} has the shape {array.shape}, not {shape}: {AGAIN}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{path}: {name} is not finite: {AGAIN}")

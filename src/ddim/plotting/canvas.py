@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -15,17 +16,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from ddim.plotting.style import RC, stroke
+from ddim.plotting.style import LABEL, RC, stroke
 
-_RC = RC | {"axes.grid": True, "axes.axisbelow": True}
+# Letters are large for a page's column, and for a phone that scrolls a figure sideways.
+_RC = RC | {
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "font.size": 11.5,
+    "axes.titlesize": 12.5,
+    "legend.fontsize": 11.5,
+}
 Points = Sequence[float] | np.ndarray
-MIN_SIDE = 40  # pixels that the side of one image takes in a grid, at least
+MANY_DECADES = 2000  # highest over lowest y from which powers of ten are written
 GUIDE = "#6b6b6b"  # colour of lines that no data are on
 CROSS = "\N{MULTIPLICATION SIGN}"  # before the caption of an image that is not as it should be
 # Of `strips`: one image takes 112 pixels at 160 an inch, a multiple of 8, 16 and 28; the rest in
 # sides of an image.
+LONG_LABEL = 7  # characters above an image that are written in smaller letters
 CELL_INCHES, CELL_GAP, GROUP_GAP, CAPTION_HEIGHT = 0.7, 0.06, 0.22, 0.3
-FRAME = "#9a9a9a"  # colour of the line round an image
 
 
 class Canvas:
@@ -70,6 +78,11 @@ def thin_curve(axes: Axes, index: int, x: Points, y: Points, label: str) -> None
 def band(axes: Axes, index: int, x: Points, low: Points, high: Points) -> None:
     """Shade series `index` between two bounds."""
     axes.fill_between(x, low, high, color=stroke(index).light, alpha=0.18, linewidth=0)
+
+
+def whiskers(axes: Axes, index: int, x: Points, low: Points, high: Points) -> None:
+    """Thin vertical lines of series `index` between two bounds."""
+    axes.vlines(x, low, high, color=stroke(index).light, linewidth=1.3, alpha=0.7)
 
 
 def level(axes: Axes, y: float, label: str = "") -> None:
@@ -128,13 +141,28 @@ def allowed(axes: Axes, half: float, label: str) -> None:
 
 def legend_beside(axes: Axes) -> None:
     """A legend to the right of the axes, where no data are."""
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10.5)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def legend_above(drawn: Canvas, columns: int) -> None:
+def legend_above(panels: Sequence[Axes]) -> None:
     """The first panel's legend for all of them, above, where no data are."""
-    handles, labels = drawn.axes[0].get_legend_handles_labels()
-    drawn._figure.legend(handles, labels, loc="outside upper center", ncols=columns, fontsize=11)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure = panels[0].get_figure(root=True)
+    assert figure is not None
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+
+
+def log_y(axes: Axes) -> None:
+    """Logarithmic y that reads 0.05, 0.1, 0.2 where it spans few decades, else powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    if high / low > MANY_DECADES:
+        return
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def jumps(axes: Axes, visited: Sequence[int]) -> None:
@@ -150,7 +178,7 @@ def jumps(axes: Axes, visited: Sequence[int]) -> None:
         if skipped:
             axes.plot(i + np.array([0.4, 0.5, 0.6]), [0, 0, 0], color=GUIDE, marker=".", ls="")
             axes.text(i + 0.5, -0.3, f"{skipped}", color=GUIDE, ha="center", va="top", size=11)
-    for i, name in ((0, "x_T"), (last, "x_0")):
+    for i, name in ((0, "$x_T$"), (last, "$x_0$")):
         axes.text(i, -0.35, name, ha="center", va="top", size=12)
     for i in range(last):
         arrow = FancyArrowPatch(
@@ -173,41 +201,6 @@ def ticks(axes: Axes, steps: Sequence[float]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def picture(
-    images: np.ndarray,
-    columns: int,
-    *,
-    row_labels: Sequence[str] = (),
-    column_labels: Sequence[str] = (),
-) -> bytes:
-    """A grid of uint8 images [N,C,H,W], row by row, with labels at its left and above it: PNG."""
-    from ddim.plotting.grids import grid
-
-    side, pad = images.shape[-1], 2
-    scale = max(1, -(-MIN_SIDE // side))
-    composed = np.asarray(grid(images, columns, pad=pad, scale=scale))
-    height, width = composed.shape[:2]
-    inches, cell = 1 / 100, side * scale
-    left = 0.2 + 0.085 * max((len(label) for label in row_labels), default=0)
-    top = 0.35 if column_labels else 0.1
-    size = (left + width * inches + 0.1, top + height * inches + 0.1)
-    with matplotlib.rc_context({**_RC, "axes.grid": False}):
-        figure = Figure(figsize=size, facecolor="white")
-        where = (left / size[0], 0.1 / size[1], width * inches / size[0], height * inches / size[1])
-        axes = figure.add_axes(where)
-        axes.imshow(composed, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        _frames(axes, len(images), min(columns, len(images)), cell, pad)
-        centres = [i * (cell + pad) + cell / 2 for i in range(max(len(images), columns))]
-        axes.set_yticks(centres[: len(row_labels)], list(row_labels))
-        axes.set_xticks(centres[: len(column_labels)], list(column_labels))
-        axes.tick_params(length=0, labeltop=True, labelbottom=False, pad=3)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-        canvas = Canvas(figure, [axes])
-        canvas.finish()
-    return canvas.png
-
-
 def strips(
     rows: np.ndarray,
     *,
@@ -216,7 +209,7 @@ def strips(
     captions: Sequence[Sequence[str]] = (),
     group: int = 0,
 ) -> bytes:
-    """Rows of large framed images, uint8 [rows,columns,C,H,W], for reading from afar: PNG.
+    """Rows of large framed images, uint8 [rows,columns,C,H,W], on a transparent ground: PNG.
 
     captions: a text under every image, row by row; one that starts with CROSS is bold.
     group: after every so many rows comes a wider gap; 0: nowhere.
@@ -225,8 +218,9 @@ def strips(
     gaps = [GROUP_GAP if group and i and i % group == 0 else 0.0 for i in range(len(rows))]
     tops = [i * (1 + CELL_GAP + under) + float(np.sum(gaps[: i + 1])) for i in range(len(rows))]
     width, height = rows.shape[1] * (1 + CELL_GAP), tops[-1] + 1 + under
-    with matplotlib.rc_context({**_RC, "axes.grid": False, "font.size": 12}):
-        figure = Figure(facecolor="white")
+    look: Any = {"axes.grid": False, "font.size": 12, "xtick.color": LABEL, "ytick.color": LABEL}
+    with matplotlib.rc_context({**_RC, **look, "savefig.transparent": True}):
+        figure = Figure()
         left, top = _label_inches(row_labels, 0.093), 0.2 + 0.2 * _lines(column_labels)
         size = (left + width * CELL_INCHES + 0.1, top + height * CELL_INCHES + 0.1)
         figure.set_size_inches(*size)
@@ -241,6 +235,8 @@ def strips(
         centres = [x * (1 + CELL_GAP) + 0.5 for x in range(len(column_labels))]
         axes.set_xticks(centres, list(column_labels))
         axes.tick_params(length=0, labeltop=True, labelbottom=False, pad=4)
+        is_long = max(map(len, column_labels), default=0) > LONG_LABEL
+        axes.tick_params(axis="x", labelsize=10 if is_long else 12)
         canvas = Canvas(figure, [axes])
         canvas.finish()
     return canvas.png
@@ -267,16 +263,7 @@ def _framed(axes: Axes, image: np.ndarray, corner: tuple[float, float], text: st
     frame = Rectangle((x, y), 1, 1, fill=False, edgecolor=GUIDE, linewidth=0.8)
     axes.add_patch(frame)
     weight = "bold" if crossed else "normal"
-    axes.text(x + 0.5, y + 1.04, text, ha="center", va="top", size=12, weight=weight)
-
-
-def _frames(axes: Axes, n: int, columns: int, cell: int, pad: int) -> None:
-    """A thin line round each of n images, `cell` pixels wide and `pad` apart."""
-    for i in range(n):
-        corner = (i % columns * (cell + pad) - 0.5, i // columns * (cell + pad) - 0.5)
-        axes.add_patch(
-            Rectangle(corner, cell, cell, fill=False, edgecolor=FRAME, linewidth=0.7, clip_on=False)
-        )
+    axes.text(x + 0.5, y + 1.04, text, ha="center", va="top", color=LABEL, weight=weight)
 
 
 def heatmap(axes: Axes, values: np.ndarray, top: float, title: str) -> None:
@@ -288,11 +275,3 @@ def heatmap(axes: Axes, values: np.ndarray, top: float, title: str) -> None:
     axes.spines[:].set_visible(True)
     bar = axes.get_figure(root=True).colorbar(shown, ax=axes, fraction=0.046, pad=0.03)  # type: ignore[union-attr]
     bar.set_label("standard deviation")
-
-
-def shared_legend(panels: Sequence[Axes]) -> None:
-    """One legend above all panels, of the first one's curves: they must be the others' too."""
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure = panels[0].get_figure(root=True)
-    assert figure is not None
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=11)

@@ -48,6 +48,7 @@ STROKES = (
     Stroke("#a67c00", "#f0e442", "P", (0, (1, 1)), "cross", [2, 2]),
     Stroke("#56b4e9", "#8fd0f5", "X", (0, (4, 1)), "x", [7, 2]),
 )
+LABEL = "#7c7c7c"  # of text on a transparent ground: as clear on white as on black
 FLOOR_LIGHT, FLOOR_DARK = "#6b6b6b", "#a8a49c"
 
 

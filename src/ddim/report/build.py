@@ -7,10 +7,11 @@ any machine. timings/ is none, and neither is index.html, which shows the timing
 from pathlib import Path
 
 from ddim.records.results import Results
-from ddim.report import content, tables, timings
+from ddim.records.section import Section
+from ddim.report import content, metrics_json, sections, tables, timings
 from ddim.report.document import Document, HeatMap, Montage, Panel, Plot, Table
 from ddim.report.render import figures, latex, markdown, page
-from ddim.runtime.files import write_json, write_text
+from ddim.runtime.files import csv_text, write_json, write_text
 
 _OWNED = ("figures", "tables")  # folders that hold this report's files and nothing else
 
@@ -23,13 +24,23 @@ def build(results: Results) -> Document:
     """
     document = content.document(results)
     folder = document.folder
-    cells = folder / "tables" / "cells.csv"
+    cells, numbers = (folder / "tables" / f"{name}.csv" for name in ("cells", "metrics"))
     write_text(cells, tables.cells_csv(results))
-    _remove_others(folder, write_files(document) | {cells})
-    write_json(folder / "metrics.json", document.metrics)
+    write_text(numbers, csv_text(("metric", "value"), metrics_json.flat(document.metrics)))
+    _remove_others(folder, write_files(document) | {cells, numbers})
+    write_json(folder / "metrics.json", metrics_json.metrics(results))
     _write_timings(timings.document(results))
     write_text(folder / "README.md", markdown.render(document))
     write_text(folder / "index.html", page.render(content.with_timings(document, results)))
+    return document
+
+
+def build_section(section: Section, folder: Path) -> Document:
+    """Write README.md, index.html and tables/ of one section of the report in `folder`."""
+    document = sections.alone(section, folder)
+    _remove_others(folder, write_files(document))
+    write_text(folder / "README.md", markdown.render(document))
+    write_text(folder / "index.html", page.render(document))
     return document
 
 

@@ -17,8 +17,9 @@ from ddim.records.reconstruction import Reconstruction
 from ddim.records.results import Results
 from ddim.records.training import Recipe
 from ddim.report import paper
+from ddim.report.escaping import plain
 from ddim.report.numbers import count
-from ddim.report.protocol import trajectory
+from ddim.report.protocol import data_name, trajectory
 from ddim.schedule import HAT
 
 
@@ -63,12 +64,12 @@ def of_experiment(results: Results) -> list[str]:
 def _of_data(cfg: Config, data: PreparedData, tables: Mapping[str, Any]) -> list[str]:
     """The data set is the one that the paper's table is about, as published."""
     if cfg.table not in tables:
-        return [f"the paper has no such table for {data.name}"]
+        return [f"the paper has no such table for {data_name(data)}"]
     mismatches = []
     if data.name != cfg.table:
         mismatches.append(f"the data is {data.name}, the paper's is {cfg.table}")
     if data.note:
-        mismatches.append(f"the data is a variant ({data.note})")
+        mismatches.append(f"the data is a variant ({plain(data.note)})")
     whole = paper.TRAIN_N.get(cfg.table or "", data.train_n)
     if data.train_n != whole:
         mismatches.append(

@@ -1,52 +1,36 @@
-"""Several reports side by side: differences in tables, curves over one another.
+"""Several reports side by side: differences in tables, curves over one another, verdicts.
 
-    python -m ddim.report.compare A B [...] [--out FOLDER]
+    ddim compare A B [...] [--out FOLDER]    or: python -m ddim.report.compare
 
-Each of A, B, ... is a folder `reports/<name>`, or `revision:reports/<name>` to read it out of git.
-The first is what the others are compared with. Writes README.md, index.html, tables/ and figures/.
-Where two reports do not share data, features and reference, a difference of their FIDs means
-nothing: none is printed, and the reason is. Cells are compared at equal n, or not at all.
+Each of A, B, ... is a report's name (digits), its folder (reports/digits), or revision:report to
+read it out of git; a revision alone is that of the other's report. The first is what the others are
+compared with. Writes README.md, index.html, tables/ and figures/. Where two reports do not share
+data, features and reference, a difference of their FIDs means nothing: none is printed, and the
+reason is. Cells are compared at equal n, or not at all.
 """
 
-import io
-import subprocess
-import tarfile
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import argparse
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ddim.evaluation import intervals
-from ddim.evaluation.aggregate import FID, CellEstimate, Column, table
-from ddim.evaluation.hypotheses import Comparison, decide, unpaired
-from ddim.records import results as records
-from ddim.records.reference import Reference
+from ddim.evaluation.aggregate import CellEstimate, Column
+from ddim.evaluation.hypotheses import Comparison, decide, unpaired, z_test
 from ddim.report import build, numbers
 from ddim.report.document import Block, Document, Paragraph, Part, Plot, Row, Series, Table, Value
 from ddim.report.render import markdown, page
+from ddim.report.runs import ERROR, Numbers, Run, addresses, paired_error, read
 from ddim.runtime.cli import Parser, command
 from ddim.runtime.files import write_text
+from ddim.runtime.usage import filled
 
-ERROR = "error"  # the one row of reconstruction errors
-
-
-Numbers = Mapping[Column, CellEstimate]  # by (S, eta)
 Pair = tuple[CellEstimate, CellEstimate]  # of the first report and of another, at equal n
 NOTE = (
-    "Small: 95 % interval of the difference, the errors of two reports being independent. Bold: "
-    "apart from 0, by z tests at 5 % for the whole table together (Holm)."
+    "Small: 95 % interval of the difference, {errors}. Bold: apart from 0, by z tests at 5 % for "
+    "the whole table together (Holm)."
 )
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is compared of one report."""
-
-    label: str
-    reference: Reference
-    fid: Numbers
-    error: Numbers
+INDEPENDENT = "the errors of two reports being independent"
 
 
 @dataclass(frozen=True)
@@ -57,75 +41,79 @@ class Quantity:
     name: str  # of its files
     of: Callable[[Run], Numbers]
     mismatches: Callable[[Run, Run], list[str]]
+    errors: Callable[[Run, Run, Mapping[Column, Pair]], dict[Column, float]]  # of shared noise
     text: Callable[[float], str]
 
 
 def main(arguments: Sequence[str]) -> None:
     """The command line of `python -m ddim.report.compare`."""
-    parser = Parser(prog="python -m ddim.report.compare", description=__doc__)
-    parser.add_argument("reports", nargs="+", help="reports/<name> or revision:reports/<name>")
+    parser = Parser(prog="ddim compare", description=filled(__doc__))
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("reports", nargs="+", help="name, folder, or revision:report")
     parser.add_argument("--out", type=Path, default=Path("out/compare"), help="output folder")
     options = parser.parse_args(arguments)
-    print(compare(options.reports, options.out))
+    for line in compare(options.reports, options.out):
+        print(line)
 
 
-def compare(reports: Sequence[str], out: Path) -> Path:
-    """Write the comparison into `out` and return the page's path.
+def compare(reports: Sequence[str], out: Path) -> list[str]:
+    """Write the comparison into `out`; return what to tell, the page's path last.
 
     ValueError for fewer than two reports or repeated ones; FileNotFoundError names what is missing.
     """
-    if len(set(reports)) < 2 or len(set(reports)) < len(reports):
+    places = addresses(reports)
+    if len(set(places)) < 2 or len(set(places)) < len(places):
         raise ValueError(f"name two or more different reports, got {' '.join(reports)}")
-    comparison = document([read(report) for report in reports], out)
+    runs = [read(place) for place in places]
+    comparison = document(runs, out)
     build.write_files(comparison)
     write_text(out / "README.md", markdown.render(comparison))
     write_text(out / "index.html", page.render(comparison))
-    return out / "index.html"
+    return [*_told(runs), str(out / "index.html")]
 
 
-# --- reading -------------------------------------------------------------------------------------
+def _told(runs: Sequence[Run]) -> list[str]:
+    """A line on what cannot be compared, and on every verdict that is another one."""
+    lines = []
+    for other in runs[1:]:
+        for quantity in (_FID, _ERROR):
+            if mismatches := quantity.mismatches(runs[0], other):
+                why = "; ".join(mismatches)
+                lines.append(f"{quantity.title} of {other.label} is not compared: {why}")
+    changed = changed_verdicts(runs)
+    lines.append(_summary(runs, len(changed)))
+    return lines + [f"  {claim}: {' -> '.join(words)}" for (claim, _), words in changed.items()]
 
 
-def read(report: str) -> Run:
-    """The records of a report, from a folder or, as revision:folder, from git.
-
-    FileNotFoundError or ValueError names the file that is missing or of another version.
-    """
-    with _folder(report) as folder:
-        results = records.load(folder)
-    errors = {
-        (steps, ERROR): CellEstimate(column.mse, column.interval, None)
-        for steps, column in results.reconstructions.items()
-    }
-    return Run(report, results.reference, table(results.cells, results.cfg, FID), errors)
+# --- verdicts ------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _folder(report: str) -> Iterator[Path]:
-    """The report's folder; one out of git is there inside the block only."""
-    if Path(report).is_dir():
-        yield Path(report)
-        return
-    if ":" not in report:
-        raise FileNotFoundError(
-            f"no folder {report}: name reports/<name> or revision:reports/<name>"
-        )
-    with tempfile.TemporaryDirectory() as temporary:
-        _extract(report, temporary)
-        try:
-            yield Path(temporary)
-        except (FileNotFoundError, ValueError) as error:
-            raise type(error)(str(error).replace(temporary, report)) from None
+def changed_verdicts(runs: Sequence[Run]) -> dict[tuple[str, str], list[str]]:
+    """{(claim, source): its word in every run} where those differ; of claims that all have."""
+    common = [key for key in runs[0].verdicts if all(key in run.verdicts for run in runs)]
+    words = {key: [str(run.verdicts[key].word) for run in runs] for key in common}
+    return {key: each for key, each in words.items() if len(set(each)) > 1}
 
 
-def _extract(report: str, folder: str) -> None:
-    name = report.rstrip("/")
-    archive = subprocess.run(["git", "archive", name], capture_output=True, check=False)
-    if archive.returncode:
-        reason = archive.stderr.decode(errors="replace").strip().splitlines()
-        raise FileNotFoundError(f"git has no {name}: {reason[0] if reason else 'no reason'}")
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(folder, filter="data")
+def _summary(runs: Sequence[Run], changed: int) -> str:
+    """'2 of 19 verdicts differ', and how many claims not all have."""
+    common = set.intersection(*(set(run.verdicts) for run in runs))
+    alone = len(set.union(*(set(run.verdicts) for run in runs))) - len(common)
+    rest = f"; {alone} claims are not in all of the reports" if alone else ""
+    return f"{changed} of {len(common)} verdicts differ{rest}"
+
+
+def _verdicts(runs: Sequence[Run]) -> list[Block]:
+    changed = changed_verdicts(runs)
+    summary = Paragraph(f"{_summary(runs, len(changed))}.")
+    if not changed:
+        return [summary]
+    rows = tuple(
+        Row(f"{claim} ({source})", tuple(Value(word) for word in words), claim)
+        for (claim, source), words in changed.items()
+    )
+    columns = tuple(run.label for run in runs)
+    return [summary, Table("verdicts", "Verdicts that differ", "claim", columns, rows)]
 
 
 # --- the comparison ------------------------------------------------------------------------------
@@ -146,20 +134,37 @@ def _fid_mismatches(first: Run, other: Run) -> list[str]:
     return mismatches
 
 
-_FID = Quantity("FID", "fid", lambda run: run.fid, _fid_mismatches, numbers.significant)
+def _paired_errors(first: Run, other: Run, pairs: Mapping[Column, Pair]) -> dict[Column, float]:
+    found = {
+        column: paired_error(first, other, column, pair[0].n) for column, pair in pairs.items()
+    }
+    return {column: error for column, error in found.items() if error is not None}
+
+
+_FID = Quantity(
+    "FID", "fid", lambda run: run.fid, _fid_mismatches, _paired_errors, numbers.significant
+)
 _ERROR = Quantity(
-    "Reconstruction error", "error", lambda run: run.error, _data_mismatches, numbers.small
+    "Reconstruction error",
+    "error",
+    lambda run: run.error,
+    _data_mismatches,
+    lambda *_: {},  # no round trip keeps what each image contributes
+    numbers.small,
 )
 
 
 def document(runs: Sequence[Run], out: Path) -> Document:
-    """The comparison: FID, then reconstruction error."""
+    """The comparison: verdicts, FID, reconstruction error."""
     return Document(
         title="Reports compared",
         subtitle=f"{numbers.listed([run.label for run in runs])}.",
         folder=out,
         lead=[Paragraph(f"Differences are against **{runs[0].label}**; negative is better.")],
-        parts=[Part(q.title, q.name, _blocks(runs, q)) for q in (_FID, _ERROR)],
+        parts=[
+            Part("Verdicts", "verdicts", _verdicts(runs)),
+            *(Part(q.title, q.name, _blocks(runs, q)) for q in (_FID, _ERROR)),
+        ],
         see_also=markdown.PAGE,
     )
 
@@ -179,7 +184,8 @@ def _blocks(runs: Sequence[Run], quantity: Quantity) -> list[Block]:
         if differing:
             blocks.append(Paragraph(f"**{title} where no n is common**: {differing}."))
         name = f"{quantity.title} of {other.label} minus that of {first.label}"
-        blocks.append(_differences(pairs, quantity, (f"{quantity.name}_{index}", name)))
+        errors = quantity.errors(first, other, pairs)
+        blocks.append(_differences(pairs, quantity, errors, (f"{quantity.name}_{index}", name)))
     return blocks + (_overlays(comparable, quantity) if len(comparable) > 1 else [])
 
 
@@ -205,12 +211,21 @@ def common_n(estimates: Sequence[CellEstimate]) -> int:
     return max(set.intersection(*({each.n, *each.subsets} for each in estimates)), default=0)
 
 
-def _differences(pairs: Mapping[Column, Pair], quantity: Quantity, names: tuple[str, str]) -> Block:
-    """The table of differences over the cells that both have; `names`: of its files, its title."""
+def _differences(
+    pairs: Mapping[Column, Pair],
+    quantity: Quantity,
+    errors: Mapping[Column, float],
+    names: tuple[str, str],
+) -> Block:
+    """The table of differences over the cells that both have.
+
+    errors: standard errors of the differences of cells that share their noise. names: of the
+    table's files, and its title.
+    """
     name, title = names
     if not pairs:
         return Paragraph(f"{title}: they share no comparable cell.")
-    compared = {column: _comparison(*pair) for column, pair in pairs.items()}
+    compared = {column: _comparison(*pair, errors.get(column)) for column, pair in pairs.items()}
     decided = dict(zip(compared, decide(list(compared.values())).decided, strict=True))
     steps = sorted({s for s, _ in pairs})
     rows = []
@@ -228,13 +243,25 @@ def _differences(pairs: Mapping[Column, Pair], quantity: Quantity, names: tuple[
         corner="",
         columns=tuple(f"S = {s}" for s in steps),
         rows=tuple(rows),
-        notes=(NOTE,),
+        notes=(NOTE.format(errors=_on_errors(len(errors), len(pairs))),),
         bold_means="apart from 0",
     )
 
 
-def _comparison(first: CellEstimate, other: CellEstimate) -> Comparison:
-    """other - first, with independent errors."""
+def _on_errors(paired: int, cells: int) -> str:
+    """How the errors of the differences were found."""
+    if not paired:
+        return INDEPENDENT
+    pairs = "image by image, as the noise is the same"
+    if paired == cells:
+        return pairs
+    return f"{pairs}, in {paired} of {cells} cells; in the others {INDEPENDENT}"
+
+
+def _comparison(first: CellEstimate, other: CellEstimate, error: float | None) -> Comparison:
+    """other - first; error: its standard error, or None where the errors are independent."""
+    if error is not None:
+        return z_test("other - first", other.mean - first.mean, error)
     return unpaired("other - first", _with_error(other), _with_error(first))
 
 

@@ -18,12 +18,13 @@ from ddim.report import (
     verdicts,
 )
 from ddim.report.document import Block, Browser, Bullets, Document, Montage, Panel, Paragraph, Part
-from ddim.report.metrics_json import metrics
+from ddim.report.escaping import plain
+from ddim.report.metrics_json import everything
 
 LINKS = (
     "Everything else is in [index.html](index.html): KID, precision, recall, protocol, every "
     "figure, configuration, commands. Numbers: [cells](tables/cells.csv), "
-    "[verdicts](tables/verdicts.csv), [metrics.json](metrics.json). Wall times, devices and dates "
+    "[verdicts](tables/verdicts.csv), [all](tables/metrics.csv). Wall times, devices and dates "
     "are no results: [timings](timings/README.md)."
 )
 
@@ -49,7 +50,7 @@ def document(results: Results) -> Document:
         lead=_lead(results),
         parts=[part for part in parts if part.blocks or part.more or part.parts],
         see_also=LINKS,
-        metrics=metrics(results),
+        metrics=everything(results),
     )
 
 
@@ -65,12 +66,13 @@ def _counts(results: Results) -> str:
 
 
 def _lead(results: Results) -> list[Block]:
-    description = results.reference.data.description.rstrip(".")
+    description = plain(results.reference.data.description.rstrip("."))
     names = f"**Experiment** {results.cfg.name}. **Data** {protocol.data(results)}"
     blocks: list[Block] = [Paragraph(f"{names}: {description}. {tables.comparison(results)}")]
     panel = verdicts.panel(results)
     if panel:
-        blocks += [Paragraph(f"**{verdicts.summary(panel)}**"), Panel(panel, verdicts.RULE)]
+        blocks.append(Paragraph(f"**{verdicts.summary(panel)}**"))
+        blocks.append(Panel(panel, verdicts.RULE, verdicts.anchors(results)))
     blocks.append(_montage(results))
     if sentences := findings.sentences(results):
         blocks.append(Bullets(tuple(sentences)))
@@ -157,7 +159,7 @@ def _samples(results: Results) -> Part:
 
 def _training(results: Results) -> Part:
     training = results.training
-    text = f"{numbers.count(training.parameters)} parameters, {training.source}"
+    text = f"{numbers.count(training.parameters)} parameters, {plain(training.source)}"
     if (recipe := training.recipe) is not None:
         steps = numbers.count(recipe.steps)
         text += f": {steps} steps of {recipe.batch_size} images, {recipe.precision}"

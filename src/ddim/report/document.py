@@ -45,6 +45,13 @@ class Table:
     notes: tuple[str, ...] = ()  # Markdown, under the table
     bold_means: str = "best of the column"
 
+    @property
+    def sortable(self) -> tuple[bool, ...]:
+        """Which columns can be sorted: those of numbers, where there are three rows or more."""
+        columns = zip(*(row.values for row in self.rows), strict=True)
+        numbers = [all(value.number is not None for value in column) for column in columns]
+        return tuple(is_numeric and len(self.rows) > 2 for is_numeric in numbers)
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -52,6 +59,7 @@ class Panel:
 
     verdicts: tuple[Verdict, ...]
     note: str  # Markdown: the rule behind the words
+    anchors: tuple[str, ...] = ()  # where on the page each claim is measured; none: no links
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,7 @@ class Picture:
     caption: str = ""
     data: Path | None = None  # the CSV with its numbers, relative to the report's folder
     pixelated: bool = False
+    is_chart: bool = False  # lines on white, which the page inverts on dark ground
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from ddim.report import numbers, paper
 from ddim.report.document import Heat, HeatMap, Level, Plot, Series
 
 STEPS_LABEL = "number of steps S"
-DODGE = 0.03  # decades of S between the curves of two eta
+DODGE = 0.022  # decades of S between the curves of two eta
+FAR = 5.0  # a floor that is so many times below every number is told, not drawn
 Values = Mapping[Column, CellEstimate]
 Curve = tuple[int, Sequence[int]]  # images of every cell, and the S that have as many
 
@@ -29,6 +30,8 @@ def fid(results: Results) -> Plot:
     if hollow:
         thin, more = _series(results, values, hollow, hollow=True)
         series, data = [*series, *thin], [*data, *more]
+    floor = _level(results, filled, hollow)
+    is_far = floor is not None and floor.high * FAR < min(y for each in series for y in each.y)
     return Plot(
         name="fid",
         title=f"Ours: {results.cfg.name}, {_of_n(filled, hollow)}",
@@ -38,9 +41,9 @@ def fid(results: Results) -> Plot:
         alt=f"Our FID against the number of steps, a curve for each η, and {_papers(results)}.",
         columns=("S", "eta", "fid", "low", "high", "n"),
         data=tuple(data),
-        caption=_caption(filled, hollow),
+        caption=_caption(filled, hollow) + _far_below(floor if is_far else None),
         x_ticks=_ticks(results.steps),
-        level=_level(results, filled, hollow),
+        level=None if is_far else floor,
         dodge=DODGE,
         beside=_published(results),
     )
@@ -94,8 +97,14 @@ def _of_n(filled: Curve, hollow: Curve | None) -> str:
 
 
 def _caption(filled: Curve, hollow: Curve | None) -> str:
-    why = ": FIDs compare at equal n alone" if hollow else ""
-    return f"Bars: 95 % intervals. Images: {_of_n(filled, hollow)}{why}."
+    beside = ", right of the filled ones of the same S" if hollow else ""
+    return f"Bars: 95 % intervals. Images: {_of_n(filled, hollow)}{beside}."
+
+
+def _far_below(floor: Level | None) -> str:
+    return (
+        f" Below the axis: the {floor.label}, FID {numbers.significant(floor.y)}." if floor else ""
+    )
 
 
 def _published(results: Results) -> Plot:

@@ -5,8 +5,13 @@ from collections.abc import Callable, Mapping
 
 from ddim.evaluation.aggregate import Column
 from ddim.records.cell import Cell, Trajectory, Weights
+from ddim.records.features import knows_little
+from ddim.records.prepared import PreparedData
 from ddim.records.results import Results
+from ddim.report.escaping import plain
 from ddim.report.numbers import count, eta_label, listed
+
+FOLDER = "image_folder"  # data.name of a user's own images
 
 
 def trajectory(cell: Cell) -> Trajectory:
@@ -48,14 +53,25 @@ def features(results: Results) -> str:
     accuracy = space.test_accuracy
     if accuracy is None:
         return space.description
-    return f"{space.description}, test accuracy {100 * accuracy:.1f} %"
+    text = f"{space.description}, test accuracy {100 * accuracy:.1f} %"
+    if space.chance is not None and knows_little(space):
+        text += f" where chance is {100 * space.chance:.1f} %: **these features know little**"
+    return text
 
 
 def data(results: Results) -> str:
     """The data set in words, with its note."""
     images = results.reference.data
     size = f"{images.image_size}×{images.image_size}×{images.channels}"
-    return f"{images.name} {size}" + (f", {images.note}" if images.note else "")
+    name = data_name(images)
+    if name == images.name:
+        return f"{name} {size}" + (f", {plain(images.note)}" if images.note else "")
+    return f"{name}, {size}"
+
+
+def data_name(images: PreparedData) -> str:
+    """What the images are: of a folder, which has no name of its own, the note says it."""
+    return plain(images.note) if images.name == FOLDER and images.note else images.name
 
 
 def line(results: Results) -> str:
@@ -79,7 +95,7 @@ def line(results: Results) -> str:
 
 def _weights(weights: Weights) -> str:
     steps = "" if weights.trained_steps is None else f", {count(weights.trained_steps)} steps"
-    return f"{weights_kind(weights.kind)}, {weights.source}{steps}"
+    return f"{weights_kind(weights.kind)}, {plain(weights.source)}{steps}"
 
 
 def weights_kind(kind: str) -> str:

@@ -8,6 +8,7 @@ from ddim.records import commands
 from ddim.records.results import Results
 from ddim.report import protocol
 from ddim.report.document import Block, Bullets, Code, Part
+from ddim.report.escaping import plain
 
 
 def part(results: Results) -> Part:
@@ -43,7 +44,7 @@ def _preparation(results: Results) -> str:
     """How the images were split, cropped and resized, in the words of the data's stage."""
     steps = results.reference.data.preprocessing
     texts = [
-        f"{name.replace('_', ' ')} {text}"
+        f"{name.replace('_', ' ')} {plain(text)}"
         for name in steps.__struct_fields__
         if (text := getattr(steps, name)) is not None
     ]

@@ -7,40 +7,69 @@ from PIL import Image
 
 from ddim.records import section as records
 from ddim.records.results import Results
-from ddim.report.document import Block, Paragraph, Part, Picture, Row, Table, Value
+from ddim.report.document import (
+    Block,
+    Document,
+    Panel,
+    Paragraph,
+    Part,
+    Picture,
+    Row,
+    Table,
+    Value,
+)
 
 PIXELATED_BELOW = 400  # pixels wide: smaller pictures are enlarged without smoothing
 
 
 def part(results: Results) -> Part:
     """What the lecture and the paper claim, each claim with our finding."""
-    parts = [_section(results, section) for section in results.sections]
+    parts = [_section(results.folder, section) for section in results.sections]
     return Part("What the lecture and the paper claim", "analysis", parts=parts)
 
 
-def _section(results: Results, section: records.Section) -> Part:
+def alone(section: records.Section, folder: Path) -> Document:
+    """A report of one section in the report's folder, nothing left out."""
+    whole = _section(folder, section)
+    lead: list[Block] = [Panel(section.verdicts, "")] if section.verdicts else []
+    return Document(
+        title=section.title,
+        subtitle=f"The experiment {folder.name}.",
+        folder=folder,
+        lead=lead,
+        parts=[replace(whole, blocks=[*whole.blocks, *whole.more], more=[])],
+        see_also="[index.html](index.html) is the same in one file.",
+    )
+
+
+def _section(root: Path, section: records.Section) -> Part:
     """Claim, source, finding and the first figure; on the page the text, the rest and tables."""
     claim = Paragraph(f"*Claim:* {section.claim} ({section.source})")
     blocks: list[Block] = [claim, Paragraph(f"**{section.finding}**")]
-    pictures = [_picture(results, section, figure) for figure in section.figures]
+    pictures = [_picture(root, section, figure) for figure in section.figures]
     more: list[Block] = [Paragraph(section.text)] if section.text.strip() else []
     more += pictures[1:]
     more += [_table(section, i) for i in range(len(section.tables))]
-    anchor = f"analysis-{section.name}"
-    return Part(section.title, anchor, [*blocks, *pictures[:1]], more=more)
+    return Part(section.title, anchor(section), [*blocks, *pictures[:1]], more=more)
 
 
-def _picture(results: Results, section: records.Section, figure: records.Figure) -> Picture:
-    folder = results.section_folder(section)
-    block = picture(results, folder / figure.file, figure.alt, figure.caption)
-    return replace(block, data=block.path.with_name(figure.data))
+def anchor(section: records.Section) -> str:
+    """Where a section stands on the page."""
+    return f"analysis-{section.name}"
 
 
-def picture(results: Results, path: Path, alt: str, caption: str) -> Picture:
-    """A file under the report's folder as a block."""
+def _picture(root: Path, section: records.Section, figure: records.Figure) -> Picture:
+    block = picture(
+        root, root / "analysis" / section.name / figure.file, figure.alt, figure.caption
+    )
+    return replace(block, data=block.path.with_name(figure.data), is_chart=figure.is_chart)
+
+
+def picture(root: Path, path: Path, alt: str, caption: str) -> Picture:
+    """A file under the report's folder `root` as a block."""
     with Image.open(path) as image:
         small = image.width < PIXELATED_BELOW
-    return Picture(path.relative_to(results.folder), alt, caption, pixelated=small)
+    return Picture(path.relative_to(root), alt, caption, pixelated=small)
 
 
 def _table(section: records.Section, index: int) -> Table:

@@ -14,14 +14,15 @@ from ddim.evaluation.aggregate import FID, KID, Column, Grid
 from ddim.evaluation.hypotheses import Decision, decide, unpaired
 from ddim.records.results import Results
 from ddim.records.verdict import CONTRADICTED, REPRODUCED, UNDECIDED, Verdict
-from ddim.report import numbers, paper
+from ddim.report import numbers, paper, sections
 from ddim.report.numbers import eta_label, listed
 from ddim.schedule import HAT
 
 DDIM = "0.0"
 FEW_STEPS = 100  # up to here the paper's eta = 0 has the best FID of every S
+TABLE_2 = "paper, Table 2"
 RULE = (
-    "Reproduced: every comparison comes out as claimed, by two-sided z tests at 5 % for all "
+    "Reproduced: every comparison comes out as claimed, by two-sided tests at 5 % for all "
     "comparisons of the claim together (Holm). Contradicted: one at least comes out the other way. "
     "Undecided: neither. A claim that two things are equal is reproduced unless a difference is "
     "beyond what so many comparisons allow."
@@ -35,6 +36,13 @@ def panel(results: Results) -> tuple[Verdict, ...]:
     """Every verdict of the report, in its order."""
     ours = of_tables(results)
     return (*ours, *(verdict for section in results.sections for verdict in section.verdicts))
+
+
+def anchors(results: Results) -> tuple[str, ...]:
+    """Of each claim of `panel`: the part of the report that measures it."""
+    tables = ["quality" if v.source != TABLE_2 else "reconstruction" for v in of_tables(results)]
+    places = [sections.anchor(section) for section in results.sections for _ in section.verdicts]
+    return (*tables, *places)
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
@@ -274,14 +282,15 @@ def reconstruction(results: Results) -> Verdict | None:
     if len(columns) < 2:
         return None
     errors = [(c.mse, intervals.standard_error(c.mse, c.interval[1])) for c in columns]
+    degrees = min(c.n for c in columns) - 1
     names = [f"S = {fewer.steps} → {more.steps}" for fewer, more in pairwise(columns)]
     decision = decide(
-        [unpaired(n, b, a) for n, (a, b) in zip(names, pairwise(errors), strict=True)]
+        [unpaired(n, b, a, degrees) for n, (a, b) in zip(names, pairwise(errors), strict=True)]
     )
     published = paper.RECONSTRUCTION[paper.DEFAULT]
     return Verdict(
         claim="The reconstruction error falls with every increase of S",
-        source="paper, Table 2",
+        source=TABLE_2,
         paper=f"{paper.TITLES[paper.DEFAULT]}: {_ends(published, '{:g}'.format)}",
         ours=_ends({column.steps: column.mse for column in columns}, numbers.small),
         test=f"independent errors, n = {_counts(c.n for c in columns)}: {decision.summary}",
