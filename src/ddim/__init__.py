@@ -25,8 +25,9 @@ The library: the papers for any eps_model(x, t), without configuration.
     images         uint8 <-> [-1, 1]
     weights        load, save, import_published
 
-Commands: `python -m ddim.<name>`.
+Commands: `python -m ddim.<name>`; `ddim <name>` with all that one can run is main's.
 
+    main           the console command `ddim`
     compose        conf/ -> params.yaml, which the pipeline runs; --check
     export         our weights as a folder for diffusers' DDIMPipeline
     adopt          commit a multirun's outputs to DVC, not computed again
@@ -49,6 +50,16 @@ Rooms whose edits change none.
     runtime        files, the command line, progress, locks, multiruns
     config         settings: types, ranges, where every file lies
     records        what stages write and the report reads: typed, versioned, with fingerprints
-    tracking       W&B, and what shows a training
+    tracking       W&B and other loggers; what shows a training
+    for_diffusers  our samplers as a scheduler of diffusers; encoding with its pipelines
     stages         thin programs: the stages of dvc.yaml but config and track; and discrete
+    commandline    for a terminal: encode, interpolate, edit, own, doctor, completion
 """
+
+import signal as _signal
+import sys as _sys
+
+# While `python -m ddim...` still imports, Ctrl-C ends it without a trace of what was imported; from
+# then on ddim.runtime.interrupt has a line for it.
+if _sys.argv[:1] == ["-m"] and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)

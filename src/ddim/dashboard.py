@@ -1,7 +1,10 @@
-"""python -m ddim.dashboard [key=value ...]: the W&B workspace of an experiment, built by code."""
+"""The W&B workspace of an experiment, built by code.
 
-from ddim.runtime.cli import command
+The settings are those of params.yaml, under `key=value` on the command line.
+"""
+
+from ddim.runtime.cli import settings_command
 from ddim.tracking.workspace import main
 
 if __name__ == "__main__":
-    command(main)
+    settings_command(main)

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+import yaml
 from helpers.networks import randomised, reads, same, tiny
 
 from ddim import weights
@@ -81,6 +82,19 @@ def test_export_command(saved, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit, match=r"^error: .*/pipeline exists already: name a new folder"):
         runpy.run_module("ddim.export", run_name="__main__")
     assert {p.name for p in tmp_path.iterdir()} == {"ema.safetensors", "pipeline"}
+    card = (folder / "README.md").read_text()
+    assert yaml.safe_load(card.split("---")[1])["license"] == "mit"
+    assert "so this card has no numbers" in card
+
+
+def test_export_names_the_reports_that_there_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports" / "digits").mkdir(parents=True)
+    (tmp_path / "reports" / "digits" / "ema.safetensors").touch()
+    monkeypatch.setattr(sys, "argv", ["ddim.export", "digist", "pipeline"])
+    with pytest.raises(SystemExit, match=r"^error: weights=digist is no report; did you mean wei"):
+        runpy.run_module("ddim.export", run_name="__main__")
+    assert not (tmp_path / "pipeline").exists()
 
 
 def test_export_needs_the_schedule(tmp_path):

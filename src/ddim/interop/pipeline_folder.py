@@ -1,13 +1,10 @@
-"""Our weights as a diffusers pipeline folder (python -m ddim.export).
+"""Our weights as a diffusers pipeline folder (ddim export).
 
 `diffusers.DDIMPipeline.from_pretrained(FOLDER)` loads and samples from it. Writing needs no
 diffusers.
 """
 
 import json
-import os
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +12,18 @@ import safetensors.torch
 
 from ddim import weights
 from ddim.interop import diffusers_layout
-from ddim.runtime.cli import Parser
+from ddim.runtime.files import replacing_folder
 
 VERSION = "0.42.0"  # of diffusers, whose folder format this is
 
 
-def export(path: str | Path, folder: str | Path) -> None:
+CARD = "README.md"  # where a model card lies in a folder
+
+
+def export(path: str | Path, folder: str | Path, card: str = "") -> None:
     """Write the weights in `path` as a pipeline to `folder`, which must not exist yet.
 
+    card: Markdown that goes beside them; "" for none.
     Raises FileNotFoundError, FileExistsError or ValueError in one line; never leaves half a folder.
     """
     unet, metadata = weights.load(path)
@@ -32,18 +33,16 @@ def export(path: str | Path, folder: str | Path) -> None:
     folder = Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder} exists already: name a new folder")
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        (part / "unet").mkdir(parents=True)
+    with replacing_folder(folder) as part:
+        (part / "unet").mkdir()
         (part / "scheduler").mkdir()
         _write(part / "model_index.json", PIPELINE)
         _write(part / "scheduler" / "scheduler_config.json", scheduler)
         _write(part / "unet" / diffusers_layout.CONFIG, config)
         data = safetensors.torch.save(tensors, {"format": "pt"})
         (part / "unet" / diffusers_layout.WEIGHTS).write_bytes(data)
-        part.replace(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        if card:
+            (part / CARD).write_text(card, encoding="utf-8")
 
 
 PIPELINE = {
@@ -82,13 +81,3 @@ def scheduler_config(info: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def main(arguments: Sequence[str]) -> None:
-    """The command line of `python -m ddim.export`."""
-    parser = Parser(prog="python -m ddim.export", description=export.__doc__)
-    parser.add_argument("weights", help="e.g. out/digits/train/ema.safetensors")
-    parser.add_argument("folder", help="to be written")
-    args = parser.parse_args(arguments)
-    export(args.weights, args.folder)
-    print(f"{args.folder}: load it with diffusers.DDIMPipeline.from_pretrained({args.folder!r})")

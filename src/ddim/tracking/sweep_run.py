@@ -1,11 +1,12 @@
-"""The sweep as one W&B run, filled from the records and figures of `reports/<name>` at any time.
+"""The report as one W&B run, filled from the records and figures of `reports/<name>` at any time.
 
     python -m ddim.track [logger.mode=online] [key=value ...]
 
 The report is the truth, this run is a view of it: the same experiment with the same weights is
 always the same run, so filling it again replaces its content. Offline by default; it never asks.
 It comes after the report in the pipeline: curves and figures are the report's files, all of them;
-a report that is missing, or of other records than there are now, is an error.
+a report that is missing, or of other records than there are now, is an error. What other loggers
+than W&B show of it is in ddim.tracking.report_numbers.
 """
 
 import csv
@@ -17,22 +18,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddim.config import params, paths
-from ddim.config.schema import Config, WandbMode, as_dict
-from ddim.records import commands, results
+from ddim.config.schema import Config, LoggerKind, WandbMode, as_dict
+from ddim.records import results
 from ddim.records.cell import Cell
 from ddim.records.results import Results
 from ddim.records.section import Section
 from ddim.records.timing import Timing
-from ddim.report import metrics_json, tables
+from ddim.report import tables
 from ddim.runtime import files
 from ddim.runtime.errors import one_line
-from ddim.tracking import wandb_setup
+from ddim.tracking import report_numbers, wandb_setup
 
 if TYPE_CHECKING:
     import wandb
 
 CHART = "charts/"  # the curves' keys start so
-REPORT = f"run `{commands.REPORT}` first"
 
 
 class Curve(NamedTuple):
@@ -63,8 +63,11 @@ def run(cfg: Config) -> None:
 
     `cfg` says which experiment, and how to reach W&B (logger); what is shown is the report's.
     Raises FileNotFoundError or ValueError, naming the stage to run, where a record or a file of the
-    report is missing or the report is of other records.
+    report is missing or the report is of other records; OSError where W&B does not take it.
     """
+    if cfg.logger.kind is not LoggerKind.wandb:
+        report_numbers.run(cfg)
+        return
     if cfg.logger.mode is WandbMode.disabled:
         print("logger.mode is disabled: nothing goes to W&B")
         return
@@ -73,17 +76,25 @@ def run(cfg: Config) -> None:
     wandb_setup.keep_home_clean(folder)
     if online:
         wandb_setup.require_account()
-    summary = {**_metrics(read), "content": _checksum(read)}
+    summary = {**report_numbers.of_dvc(read), "content": _checksum(read)}
     content = _content(read)  # before the run is opened: a missing file costs no earlier run
-    with _run(cfg, read, folder) as wandb_run:
-        if wandb_run.resumed and wandb_run.summary.get("content") == summary["content"]:
-            outcome = "is up to date"
-        else:
-            wandb_run.log(content)
-            wandb_run.summary.update(summary)
-            outcome = "filled"
-        where = wandb_run.url if online else _relative(Path(wandb_run.settings.sync_dir))
-    print(f"W&B run {outcome}: {where}")
+    wandb_run = _run(cfg, read, folder)
+    place = wandb_setup.folder_of(wandb_run)
+    try:
+        with wandb_run:
+            outcome = _fill(wandb_run, content, summary)
+    except TimeoutError:
+        raise OSError(wandb_setup.unsent(place)) from None
+    print(f"W&B run {outcome}: {wandb_run.url if online else wandb_setup.sent_by_hand(place)}")
+
+
+def _fill(run: "wandb.Run", content: dict[str, Any], summary: dict[str, Any]) -> str:
+    """Log what the run does not show yet; returns what was done."""
+    if run.resumed and run.summary.get("content") == summary["content"]:
+        return "is up to date"
+    run.log(content)
+    run.summary.update(summary)
+    return "filled"
 
 
 def run_id(cfg: Config, read: Results) -> str:
@@ -92,32 +103,13 @@ def run_id(cfg: Config, read: Results) -> str:
     return hashlib.sha256(f"{cfg.name} {weights}".encode()).hexdigest()[:12]
 
 
-def _metrics(read: Results) -> dict[str, Any]:
-    """The report's metrics.json. ValueError unless it holds exactly the records' numbers.
-
-    The report's figures are as old as this file: curves of earlier records are never shown.
-    """
-    path = _of_the_report(read.folder / "metrics.json")
-    metrics: dict[str, Any] = files.read_json(path)
-    if metrics != metrics_json.metrics(read):
-        raise ValueError(f"{path} is of other records: {REPORT}")
-    return metrics
-
-
-def _of_the_report(path: Path) -> Path:
-    """`path`, which the report writes; FileNotFoundError if it is missing."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: {REPORT}")
-    return path
-
-
 def _run(cfg: Config, read: Results, folder: Path) -> "wandb.Run":
     """The opened run: new offline, in place of an earlier one; resumed online."""
     import wandb
 
     offline = cfg.logger.mode is WandbMode.offline
     identifier = run_id(cfg, read)
-    if offline:
+    if offline:  # what it showed is shown by the new one
         for earlier in (folder / "wandb").glob(f"offline-run-*-{identifier}"):
             shutil.rmtree(earlier)
     try:
@@ -125,15 +117,14 @@ def _run(cfg: Config, read: Results, folder: Path) -> "wandb.Run":
             project=cfg.logger.project,
             entity=cfg.logger.entity,
             id=identifier,
-            name=wandb_setup.SWEEP,
+            name=wandb_setup.run_name(cfg, wandb_setup.REPORT),
             group=cfg.name,
-            job_type=wandb_setup.SWEEP,
+            job_type=wandb_setup.REPORT,
             tags=[*cfg.logger.tags, read.reference.data.name],
             config=as_dict(read.cfg),
             dir=folder.absolute(),
-            mode="offline" if offline else "online",
             resume=None if offline else "allow",
-            settings=wandb.Settings(console="off", silent=True, x_disable_stats=True),
+            settings=wandb_setup.settings(cfg),
         )
     except wandb.errors.Error as error:
         raise OSError(f"W&B cannot be reached ({one_line(error)}): try logger=offline") from error
@@ -150,7 +141,7 @@ def _checksum(read: Results) -> str:
 
 def _content(read: Results) -> dict[str, Any]:
     """Table, curves, pictures and the analysis, by their keys in W&B."""
-    content: dict[str, Any] = {"cells": _table(read)}
+    content: dict[str, Any] = {"cells": _table(read), "reconstructions": _table_2(read)}
     content |= {f"{CHART}{name}": _chart(read.folder, name, c) for name, c in curves(read).items()}
     for key in read.cells:
         content[f"samples/{key.name}"] = _image(read.picture(key))
@@ -164,7 +155,7 @@ def _content(read: Results) -> dict[str, Any]:
 def _figures(read: Results) -> list[Path]:
     """The report's pictures: every curve's, and whatever else it drew."""
     plots = [read.folder / curve.file for curve in curves(read).values()]
-    expected = {_of_the_report(path.with_suffix(".png")) for path in plots}
+    expected = {report_numbers.of_the_report(path.with_suffix(".png")) for path in plots}
     return sorted(expected | set((read.folder / "figures").glob("*.png")))
 
 
@@ -184,6 +175,16 @@ def _table(read: Results) -> Any:
     return table
 
 
+def _table_2(read: Results) -> Any:
+    import wandb
+
+    table = wandb.Table(columns=["S", "mse", "mse low", "mse high", "encoded and decoded"])
+    for steps, record in read.reconstructions.items():
+        picture = _image(read.reconstruction_picture(steps))
+        table.add_data(steps, record.mse, *record.interval, picture)
+    return table
+
+
 def _row(cell: Cell, timing: Timing) -> dict[str, Any]:
     """A cell's numbers by the names of their columns; None where not measured."""
     times = {"seconds": timing.seconds, "seconds per image": timing.seconds_per_image}
@@ -194,7 +195,7 @@ def _chart(folder: Path, name: str, curve: Curve) -> Any:
     """One of the report's curves."""
     import wandb
 
-    path = _of_the_report(folder / curve.file)
+    path = report_numbers.of_the_report(folder / curve.file)
     lines: dict[str, list[tuple[float, float]]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -234,8 +235,3 @@ def _image(path: Path, caption: str | None = None) -> Any:
     import wandb
 
     return wandb.Image(str(path), caption=caption)
-
-
-def _relative(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

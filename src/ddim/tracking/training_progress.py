@@ -25,6 +25,7 @@ from ddim.plotting.grids import grid
 from ddim.runtime.progress import track
 from ddim.sampler import sample
 from ddim.sampling.network import EpsModel
+from ddim.tracking.training_logger import log_picture
 from ddim.training.batches import ImageData
 from ddim.training.callbacks import LossMonitor
 from ddim.training.ema import EMA
@@ -113,7 +114,7 @@ class SampleGrid(Callback):
         if due and trainer.is_global_zero and trainer.logger is not None:
             images = preview(trainer, range(self.COUNT), seed=self._seed, shape=batch.shape[1:])
             picture = grid(images, columns=6, scale=max(1, 64 // images.shape[-1]))
-            trainer.logger.log_image("samples", [picture], step=trainer.global_step)  # type: ignore[attr-defined]
+            log_picture(trainer.logger, "samples", picture, trainer.global_step)
 
 
 class PreviewQuality(Callback):

@@ -77,15 +77,25 @@ def _panels(read: Results) -> dict[str, list[Any]]:
         "Every cell": [wr.WeavePanelSummaryTable(table_name="cells")],
         "Curves": _charts(read),
         "Samples": [wr.MediaBrowser(media_keys=grids, num_columns=len(read.etas))],
-        "Encoded and decoded": [wr.MediaBrowser(media_keys=decoded, num_columns=1)],
-        "Training": [wr.LinePlot(x="Step", y=[key], title=key) for key in TRAINING],
-        "Validation": [wr.LinePlot(x="Step", y=[key], title=key) for key in VALIDATION],
+        "Encoded and decoded": [
+            wr.WeavePanelSummaryTable(table_name="reconstructions"),
+            wr.MediaBrowser(media_keys=decoded, num_columns=1),
+        ],
+        "Training": [_over_training(key) for key in TRAINING],
+        "Validation": [_over_training(key) for key in VALIDATION],
         "Samples while training": [wr.MediaBrowser(media_keys=["samples"])],
     }
     for section in read.sections:
         keys = [sweep_run.figure_key(section, figure.file) for figure in section.figures]
         panels[section.title] = [wr.MediaBrowser(media_keys=keys)]
     return panels
+
+
+def _over_training(key: str) -> Any:
+    """W&B's own step counts calls of `log`: previews and validations too."""
+    import wandb_workspaces.reports.v2 as wr
+
+    return wr.LinePlot(x=wr.Metric(wandb_setup.STEP), y=[key], title=key)
 
 
 def _charts(read: Results) -> list[Any]:
