@@ -21,13 +21,14 @@ LEVELS = (
     ("runtime",),
     ("config",),
     ("records",),
-    ("data", "training", "sampling", "evaluation", "interop", "plotting"),
+    ("data", "training", "sampling", "evaluation", "interop", "for_diffusers", "plotting"),
     ("analysis",),
     ("report",),
     ("tracking",),
     ("stages",),
+    ("commandline",),
 )
-COMMANDS = ("adopt", "compose", "dashboard", "export", "track")
+COMMANDS = ("adopt", "compose", "dashboard", "export", "main", "track")
 MATHEMATICS = tuple(
     f"ddim.{name}" for name in ("schedule", "sampler", "noise", "unet", "variational", "objective")
 )

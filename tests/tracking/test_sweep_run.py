@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,15 +24,8 @@ OVERRIDES = ("sweep.steps=[10,20]", "sweep.eta=[0.0,hat]", "analysis.sections=[c
 
 
 @pytest.fixture
-def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> schema.Config:
+def cfg(no_wandb: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> schema.Config:
     """A finished experiment in an empty folder, on a machine that never heard of W&B."""
-    for name in ("DATA", "CACHE", "CONFIG"):  # so that what the code sets is undone
-        monkeypatch.setenv(f"WANDB_{name}_DIR", "")
-        monkeypatch.delenv(f"WANDB_{name}_DIR")
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
     configured = fixture.config(*OVERRIDES)
     monkeypatch.chdir(tmp_path)
     finish(configured)
@@ -40,6 +34,7 @@ def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> schema.Config:
 
 def finish(cfg: schema.Config) -> None:
     """Records and report, as the pipeline leaves them for `track`."""
+    shutil.rmtree(paths.reports(cfg), ignore_errors=True)
     fixture.experiment(paths.reports(cfg), cfg)
     build.build(load(cfg))
 
@@ -61,9 +56,11 @@ def test_a_run_holds_every_cell_the_curves_and_the_configuration(
     sweep_run.run(cfg)
     printed = capfd.readouterr()
     assert printed.err == ""
-    assert printed.out.startswith("W&B run filled: out/digits/wandb/offline-run-")
+    line = r"W&B run filled: (out/digits/wandb/offline-run-\S+) \(`wandb sync \1` sends it\)\n"
+    assert re.fullmatch(line, printed.out)
     run = wandb_file.load(paths.out(cfg))
-    assert (run["name"], run["group"], run["job"], run["exit"]) == ("sweep", "digits", "sweep", 0)
+    assert (run["name"], run["group"], run["job"]) == ("digits: report", "digits", "report")
+    assert run["exit"] == 0
     assert run["tags"] == ["digits"]
     assert run["config"]["sweep"] == {"steps": [10, 20], "eta": [0.0, "hat"], "seeds": [0]}
 
@@ -76,8 +73,9 @@ def test_a_run_holds_every_cell_the_curves_and_the_configuration(
     picture = run["history"][0]["samples/S10_etahat_seed0.path"]
     grid = paths.reports(cfg) / "cells" / "S10_etahat_seed0.png"
     assert (run["files"] / picture).read_bytes() == grid.read_bytes()
-    assert run["summary"]["S10"]["etahat"]["fid"] == fixture.fid(10, "hat")
-    assert set(run["summary"]["analysis"]) == {"consistency"}
+    assert run["summary"]["S10.etahat.fid"] == fixture.fid(10, "hat")  # as DVC prints it
+    analysed = {key.split(".")[1] for key in run["summary"] if key.startswith("analysis.")}
+    assert analysed == {"consistency"}
 
     curve = [row for row in rows(run, "charts/fid_table") if row["lineKey"] == "η = 0.0, n = 360"]
     assert [(row["step"], row["lineVal"]) for row in curve] == [
@@ -85,6 +83,9 @@ def test_a_run_holds_every_cell_the_curves_and_the_configuration(
         (20, fixture.fid(20, 0.0)),
     ]
     assert len(rows(run, "charts/error_table")) == len(cfg.reconstruct.steps)
+    table_2 = rows(run, "reconstructions")
+    assert [row["S"] for row in table_2] == cfg.reconstruct.steps
+    assert table_2[0]["mse low"] < table_2[0]["mse"] < table_2[0]["mse high"]
     assert rows(run, "charts/loss_table")
 
 
@@ -106,7 +107,7 @@ def test_filling_again_replaces_and_a_new_network_is_a_new_run(cfg: schema.Confi
     assert sweep_run.run_id(cfg, replace(other, training=training)) not in before
 
 
-STALE = r"metrics\.json is of other records: run `python -m ddim\.stages\.report -cn stage` first"
+STALE = r"metrics\.csv is of other records: run `python -m ddim\.stages\.report -cn stage` first"
 
 
 @pytest.mark.parametrize("seeds", [[0], [0, 1]])
@@ -222,3 +223,5 @@ def test_the_workspace_shows_what_the_runs_record(cfg: schema.Config) -> None:
     ]
     assert charts == [f"charts/{name}_table" for name in ("fid", "error", "loss", "time")]
     assert all(map(has, charts))
+    plots = [*sections["Training"], *sections["Validation"]]
+    assert {panel["config"]["x_axis"] for panel in plots} == {"trainer/global_step"}

@@ -1,54 +1,43 @@
 """W&B while training: what an offline run records, and the error without an account."""
 
-import os
+import re
 import sys
+from pathlib import Path
 
 import pytest
-from helpers import tiny, wandb_file
+from helpers import report_fixture, tiny, wandb_file
 
-from ddim.config import schema
+from ddim.config import paths, schema
 from ddim.tracking.training_progress import ProgressLine, SampleGrid
 from ddim.tracking.training_run import training_run
 
 
-def tracked(mode, tmp_path):
-    settings = schema.Logger(mode=schema.WandbMode[mode], project="ddim", tags=["try"])
-    config = {"train": {"lr": 0.01}}
-    return training_run(settings, group="digits", folder=tmp_path, config=config)
-
-
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """An empty home, and no trace of W&B in the environment."""
-    for name in [name for name in os.environ if name.startswith(("WANDB_", "NETRC"))]:
-        monkeypatch.delenv(name)
-    for name in ("DATA", "CACHE", "CONFIG"):  # so that what the code sets is undone
-        monkeypatch.setenv(f"WANDB_{name}_DIR", "")
-        monkeypatch.delenv(f"WANDB_{name}_DIR")
-    monkeypatch.setenv("WANDB_MODE", "")
-    monkeypatch.delenv("WANDB_MODE")
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    return folder
+def cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> schema.Config:
+    configured = report_fixture.config("logger.tags=[try]", "train.lr=0.01")
+    monkeypatch.chdir(tmp_path)
+    return configured
 
 
-def test_wandb_offline_records_curves_pictures_and_configuration(
-    home, tmp_path, monkeypatch, capfd
-):
-    monkeypatch.setenv("CI", "true")
-    out = tmp_path / "out"
-    with tracked("offline", out) as logger:
+def fit(cfg: schema.Config, work: Path, **changes: object) -> object:
+    """A tiny training with everything that the logger takes."""
+    with training_run(cfg, work.name) as logger:
         callbacks = [ProgressLine(), SampleGrid(every=15, seed=0)]
-        result = tiny.fit(tiny.net(), tmp_path / "work", logger=logger, callbacks=callbacks)
+        return tiny.fit(tiny.net(), work, logger=logger, callbacks=callbacks, **changes)
+
+
+def test_an_offline_run_records_curves_pictures_and_configuration(
+    no_wandb: Path, cfg: schema.Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = fit(cfg, tmp_path / "work")
     alone = tiny.fit(tiny.net(), tmp_path / "alone")
     assert tiny.same(result.raw, alone.raw)  # pictures on the way change nothing
 
-    run = wandb_file.load(out)
-    assert (run["name"], run["group"], run["project"]) == ("train", "digits", "ddim")
-    assert run["tags"] == ["try"]
-    assert run["config"]["train"] == {"lr": 0.01}
+    run = wandb_file.load(paths.out(cfg))
+    assert run["name"] == "digits: training, seed 0"
+    assert (run["group"], run["project"], run["job"]) == ("digits", "ddim", "train")
+    assert run["tags"] == ["try", "digits"]
+    assert run["config"]["train"]["lr"] == 0.01
     assert run["exit"] == 0
     rows = [row for row in run["history"] if "train/loss" in row]
     curve = [(row["trainer/global_step"], row["train/loss"]) for row in rows]
@@ -59,22 +48,40 @@ def test_wandb_offline_records_curves_pictures_and_configuration(
     pictures = [row["samples.filenames"] for row in run["history"] if "samples.filenames" in row]
     assert len(pictures) == 2
     assert (run["files"] / pictures[1][0]).stat().st_size > 0
-    assert list(home.rglob("*")) == []
-    assert capfd.readouterr() == ("", "")
+    assert list(no_wandb.rglob("*")) == []
+    printed = capfd.readouterr()
+    assert printed.err == ""
+    line = r"W&B run: (out/digits/wandb/offline-run-\S+) \(`wandb sync \1` sends it\)\n"
+    assert re.fullmatch(line, printed.out)
 
 
-def test_wandb_disabled_does_without_wandb(tmp_path, monkeypatch):
+def test_a_training_that_goes_on_is_the_same_run(
+    no_wandb: Path, cfg: schema.Config, tmp_path: Path
+) -> None:
+    fit(cfg, tmp_path / "work", steps=15)
+    fit(cfg, tmp_path / "work", steps=30)
+    fit(cfg, tmp_path / "other", steps=15)
+    folders = (paths.out(cfg) / "wandb").glob("offline-run-*")
+    ids = [folder.name.split("-")[-1] for folder in sorted(folders)]
+    assert len(ids) == 3
+    assert len(set(ids)) == 2
+
+
+def test_disabled_does_without_wandb(
+    cfg: schema.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with tracked("disabled", tmp_path) as logger:
+    cfg.logger.mode = schema.WandbMode.disabled
+    with training_run(cfg, "key") as logger:
         assert logger is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_wandb_online_without_an_account_fails_at_once_even_on_a_terminal(
-    home, tmp_path, monkeypatch
-):
+def test_online_without_an_account_fails_at_once_even_on_a_terminal(
+    no_wandb: Path, cfg: schema.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
+    cfg.logger.mode = schema.WandbMode.online
     with pytest.raises(ValueError, match=r"logger.mode is online, but there is no W&B account"):
-        tracked("online", tmp_path).__enter__()
+        training_run(cfg, "key").__enter__()
