@@ -139,11 +139,11 @@ def _copy_no_downloads(app: Sphinx, env: BuildEnvironment) -> None:
 
 
 def _forget_modules(app: Sphinx) -> None:
-    """Pages of the API that were generated for modules which are gone."""
-    for page in (ROOT / "docs/api").glob("ddim*.rst"):
-        module = ROOT / "src" / page.stem.replace(".", "/")
-        if not (module.is_dir() or module.with_suffix(".py").is_file()):
-            page.unlink()
+    """The generated pages of the API, if one is of a module that is gone: others list it."""
+    folder = ROOT / "docs/api"
+    modules = [ROOT / "src" / page.stem.replace(".", "/") for page in folder.glob("ddim*.rst")]
+    if not all(module.is_dir() or module.with_suffix(".py").is_file() for module in modules):
+        shutil.rmtree(folder)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

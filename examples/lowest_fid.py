@@ -2,7 +2,7 @@
 
     pip install optuna
     dvc repro train reference
-    python examples/lowest_fid.py S=10 trials=30 [key=value ...]
+    python examples/lowest_fid.py -S 10 --trials 30 [key=value ...]
 
 Each trial is a cell by hand: Optuna proposes eta and a power p, the trajectory is
 tau_i ~ 1 + (T - 1) (i / (S - 1))^p (p = 1 is the paper's linear one, p = 2 its quadratic one), and
@@ -12,6 +12,7 @@ alone). The lowest of many noisy numbers is too low: at the end the best trial i
 with other noise, beside the paper's eta = 0 on the linear trajectory.
 """
 
+import argparse
 import subprocess
 import sys
 from dataclasses import replace
@@ -30,16 +31,17 @@ def main(arguments: list[str]) -> None:
         import optuna
     except ImportError:
         sys.exit("error: Optuna is not installed: pip install optuna")
-    own = {"S": "10", "trials": "20"}
-    own |= dict(word.split("=", 1) for word in arguments if word.split("=", 1)[0] in own)
-    settings = [word for word in arguments if word.split("=", 1)[0] not in own]
-    S, cfg = int(own["S"]), params.read(settings)
+    parser = argparse.ArgumentParser(description="Search eta and trajectory for the lowest FID.")
+    parser.add_argument("-S", type=int, default=10, help="network evaluations an image")
+    parser.add_argument("--trials", type=int, default=20, help="cells that are tried")
+    own, settings = parser.parse_known_args(arguments)
+    S, cfg = own.S, params.read(settings)
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
     study.enqueue_trial(PAPER)
     study.enqueue_trial({"eta": 0.0, "p": 2.0})
-    for _ in range(int(own["trials"])):
+    for _ in range(own.trials):
         trial = study.ask()
         point = {
             "eta": trial.suggest_float("eta", 0.0, 1.0),

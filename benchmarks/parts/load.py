@@ -57,25 +57,25 @@ def run(options: Options, findings: Findings) -> None:
 
 def cells(project: Path, most: int, findings: Findings) -> None:
     """A grid of cells of 20 images each, sampled in one evaluation; then with nothing to do."""
-    for stage in ("reference", "sample", "evaluate"):
-        few = watched(stage, project, grid(1))
-        if stage == "reference":
-            continue
-        many = watched(stage, project, grid(most))
+    watched("reference", project, grid(1))
+    for stage in ("sample", "evaluate"):
+        few, few_there = (watched(stage, project, grid(1)) for _ in range(2))
+        many, many_there = (watched(stage, project, grid(most)) for _ in range(2))
         per_unit(f"{stage}, {most} cells of 20 images", (1, few), (most, many), "cell", findings)
-        again = watched(stage, project, grid(most))
-        per_unit(f"{stage}, {most} cells that are there", (1, few), (most, again), "cell", findings)
+        label = f"{stage}, {most} cells that are there"
+        per_unit(label, (1, few_there), (most, many_there), "cell", findings)
 
 
 def one_cell(project: Path, images: int, findings: Findings) -> None:
     """One cell of many images, sampled and measured."""
-    small = 1000
-    for stage in ("sample", "evaluate"):
-        few, many = (
-            watched(stage, project, [*grid(1), f"sample.num_images={n}"]) for n in (small, images)
-        )
+    small, stages = 1000, ("sample", "evaluate")
+    few, many = (
+        [watched(stage, project, [*grid(1), f"sample.num_images={n}"]) for stage in stages]
+        for n in (small, images)
+    )
+    for stage, before, after in zip(stages, few, many, strict=True):
         label = f"{stage}, a cell of {images:,} images"
-        per_unit(label, (small, few), (images, many), "1000 images", findings)
+        per_unit(label, (small, before), (images, after), "1000 images", findings)
 
 
 def data_set(project: Path, images: int, findings: Findings) -> None:

@@ -43,7 +43,7 @@ def test_a_search_measures_cells_outside_the_grid_and_checks_the_best(
     pytest.importorskip("optuna")
     project = tmp_path / "project"
     shutil.copytree(trained, project, symlinks=True)
-    printed = run(project, sys.executable, str(EXAMPLE), "S=4", "trials=3").splitlines()
+    printed = run(project, sys.executable, str(EXAMPLE), "-S", "4", "--trials", "3").splitlines()
     assert printed[0].startswith("eta 0.000, p 1.000: FID ")
     assert len(printed) == 5
     fids = [float(re.findall(r"FID ([\d.]+)", line)[0]) for line in printed[:3]]

@@ -150,7 +150,7 @@ WAYS: dict[str, Way] = {
     "dvc exp apply proof-daze": run(as_="dvc exp apply with-ddpm"),
     "dvc exp apply with-ddpm && git add reports && "
     'git commit -am "Add the DDPM row" && dvc push': run(
-        as_="dvc remote add -d -f store ../store && dvc exp apply with-ddpm && git add reports && "
+        as_="dvc exp apply with-ddpm && dvc remote add -d -f store ../store && git add reports && "
         'git commit -qam "Add the DDPM row" && dvc push'
     ),
     "dvc exp run -S 'sweep.steps=[10,20,50,100,200,1000]'": run(),
@@ -209,7 +209,7 @@ WAYS: dict[str, Way] = {
     "wandb sync": cannot("name"),
     "dvc metrics show": cannot("name"),
     "pip install optuna": cannot("installs"),
-    "python examples/lowest_fid.py S=10 trials=30": elsewhere(
+    "python examples/lowest_fid.py -S 10 --trials 30": elsewhere(
         "tests/cluster/test_lowest_fid.py::"
         "test_a_search_measures_cells_outside_the_grid_and_checks_the_best"
     ),
@@ -230,6 +230,7 @@ WAYS: dict[str, Way] = {
     "python -m benchmarks statistics --against engines": benchmark(),
     "python -m benchmarks statistics --against torch-fidelity": benchmark(),
     "python -m benchmarks whole --out benchmarks/results": benchmark(),
+    "python -m benchmarks load": benchmark(),
     "python -m benchmarks network": benchmark(),
     "python -m benchmarks pipeline": benchmark(),
     "python -m benchmarks scaling": benchmark(),

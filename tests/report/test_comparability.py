@@ -89,7 +89,10 @@ OF_EXPERIMENT = {
 }
 # What a single cell can: the row it is in, and the change.
 OF_CELL = {
-    "n": ("0.0", {"measured__n_generated": 49984}),
+    "n": (
+        "0.0",
+        {"sampled__n": 49984, "measured__n_generated": 49984, "measured__subsets": ()},
+    ),
     "trajectory": ("0.0", {"sampled__trajectory__spacing": "quadratic-published"}),
     "raw": ("0.0", {"sampled__weights__kind": "raw"}),
     "clipped": ("0.0", {"sampled__clip_x0": True}),

@@ -16,6 +16,13 @@ from ddim.runtime.interrupt import Deferred, Interrupted, handled
 me = os.getpid()
 """
 
+HANDLER = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import ddim
+print(repr(signal.getsignal(signal.SIGINT)))
+"""
+
 
 def run(
     program: str, environment: dict[str, str] | None = None
@@ -101,6 +108,22 @@ def test_handlers_are_those_of_before_afterwards() -> None:
     program = "with handled(): pass\nprint(signal.getsignal(15), signal.getsignal(10))"
     assert run(program).stdout == "0 0\n".replace("0", str(signal.SIG_DFL))
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(("started_as", "handler"), [("-m", "SIG_DFL"), ("pytest", "default")])
+def test_ctrl_c_while_a_program_still_imports_leaves_no_trace(
+    started_as: str, handler: str
+) -> None:
+    """sys.argv[0] is -m while `python -m` imports; a library's user keeps Python's own handler."""
+    program = f"import sys; sys.argv[0] = {started_as!r}\n{HANDLER}"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert handler in done.stdout
 
 
 def test_only_the_first_of_several_processes_speaks() -> None:

@@ -71,7 +71,7 @@ def test_what_an_edit_makes_stale(edit: str, stale: set[str]) -> None:
 
 
 def test_the_files_of_the_pipeline_stay_readable() -> None:
-    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 220
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 250
     assert len((ROOT / "dvc.lock").read_text().splitlines()) < 2500
 
 

@@ -123,7 +123,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     [
         ("features", 300, "out/digits/features/classifier.safetensors"),
         ("train", 20_000, "work/train-"),
-        ("reference", 9000, "out/digits/reference/train.npy"),
+        ("reference", 9000, "work/scratch"),
         ("evaluate", 900, "out/digits/influences/S2_etahat_seed0.npz"),
         ("reconstruct", 400, "reports/digits/reconstruct/S2.png"),
         ("analysis", 3000, "reports/digits/analysis/path"),
@@ -167,4 +167,5 @@ def test_wandb_without_room_says_so(full: Server, pipeline: dict[str, Path]) -> 
     assert full.run(project, "ddim.stages.report", *STAGE).status == 0
     ended = full.run(project, "ddim.track", "logger.mode=offline", limit=2000)
     assert "Traceback" not in ended.output
+    assert (ended.status, ended.output.count("\n")) == (1, 1), ended
     assert full.run(project, "ddim.track", "logger.mode=offline").status == 0

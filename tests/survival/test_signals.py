@@ -57,24 +57,6 @@ def test_a_check_that_is_interrupted_leaves_the_record_as_it_was(
     assert left_over(project) == []
 
 
-def test_ctrl_c_while_a_program_still_imports_prints_no_trace(project: Path) -> None:
-    for after in (0.1, 0.3):
-        command = [sys.executable, "-m", "ddim.compose", "--check"]
-        running = subprocess.Popen(
-            command,
-            cwd=project,
-            env=environment() | {"PYTHONPATH": str(ROOT / "src")},
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
-        time.sleep(after)
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
-        assert running.returncode in (-2, 130, 0)  # killed, in one line, or done before
-        assert "Traceback" not in said
-
-
 # --- with Lightning, joblib and DVC --------------------------------------------------------------
 
 
@@ -143,7 +125,9 @@ def test_ctrl_c_in_a_terminal_ends_the_workers_of_joblib_too(light: Server, proj
 def test_a_worker_of_joblib_that_is_killed_is_one_line(light: Server, project: Path) -> None:
     sweep = (*SAMPLE, "-m", "hydra/launcher=joblib", "cell.steps=900,901", "cell.eta=0.0")
     running = light.start(project, *sweep, "sample.num_images=2000")
-    while not list((project / "work").glob("cell-*")):
+    for _ in range(1000):
+        if list((project / "work").glob("cell-*")):
+            break
         time.sleep(0.2)
     listed = subprocess.run(
         ["pgrep", "-P", str(running.number), "-f", "popen_loky"], capture_output=True, text=True

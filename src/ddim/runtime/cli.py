@@ -5,6 +5,7 @@ are its own.
 """
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -40,6 +41,7 @@ def command(main: Callable[[Sequence[str]], int | None]) -> None:
     a signal in one and 128 + its number.
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let Hydra raise instead of print and exit
+    logging.raiseExceptions = False  # no trace where a library's log has no room
     with interrupt.handled():
         try:
             status = main(sys.argv[1:])

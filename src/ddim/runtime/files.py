@@ -222,7 +222,8 @@ def scratch(folder: Path, shape: tuple[int, ...], dtype: type) -> Iterator[np.nd
     with ExitStack() as stack:
         with writing(folder / "scratch", needs=_bytes(shape, dtype)):
             folder.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+            # Unbuffered: closing would try again to write what had no room.
+            file = stack.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
             array = np.memmap(file, dtype, "w+", shape=shape)
             _fill_holes(file.fileno())
         yield array

@@ -13,7 +13,8 @@ import csv
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -77,15 +78,28 @@ def run(cfg: Config) -> None:
     if online:
         wandb_setup.require_account()
     summary = {**report_numbers.of_dvc(read), "content": _checksum(read)}
-    content = _content(read)  # before the run is opened: a missing file costs no earlier run
-    wandb_run = _run(cfg, read, folder)
+    ours = folder / "wandb"
+    with files.writing(ours, ours):
+        content = _content(read)  # before the run is opened: a missing file costs no earlier run
+        wandb_run = _run(cfg, read, folder)
     place = wandb_setup.folder_of(wandb_run)
     try:
-        with wandb_run:
+        with files.writing(ours, ours), _finished(wandb_run):
             outcome = _fill(wandb_run, content, summary)
     except TimeoutError:
         raise OSError(wandb_setup.unsent(place)) from None
     print(f"W&B run {outcome}: {wandb_run.url if online else wandb_setup.sent_by_hand(place)}")
+
+
+@contextmanager
+def _finished(run: "wandb.Run") -> Iterator[None]:
+    """As `with run:`, which prints a trace of what went wrong besides."""
+    try:
+        yield
+    except BaseException:
+        run.finish(exit_code=1)
+        raise
+    run.finish()
 
 
 def _fill(run: "wandb.Run", content: dict[str, Any], summary: dict[str, Any]) -> str:
