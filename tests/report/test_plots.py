@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from helpers import report_fixture as fixture
+from matplotlib import rc_context
 
 from ddim.records.results import Results, load
-from ddim.report import plots
+from ddim.report import numbers, plots
 from ddim.report.document import Plot, Series
+from ddim.report.render import figures
 
 OVERRIDES = ("sweep.eta=[0.0,hat]", "reconstruct.steps=[10]", "analysis.sections=[]")
 
@@ -98,3 +100,17 @@ def test_the_running_mean_of_the_loss_reaches_both_ends(small: Path) -> None:
     batch, mean = plot.series
     assert (mean.y[0], mean.y[-1]) == (batch.y[0], batch.y[-1])
     assert mean.y[10] == pytest.approx(sum(batch.y[5:16]) / 11)
+
+
+def test_no_label_is_mathematics_as_typed(built: Results) -> None:
+    """A $ is a $ in these figures, so matplotlib's own labels of powers would show theirs."""
+    from matplotlib.text import Text
+
+    for plot in (plots.reconstruction(built), plots.fid(built), plots.loss(built)):
+        assert plot is not None
+        figure = figures._plot(plot)
+        with rc_context(figures._RC):
+            figure.canvas.draw()
+        labels = [text.get_text() for text in figure.findobj(Text)]
+        assert not [label for label in labels if "$" in label]
+    assert numbers.power_of_ten(-3) == "10⁻³"

@@ -68,7 +68,12 @@ def small(x: float) -> str:
     if abs(x) >= 1e-4:
         return significant(x, 2)
     mantissa, exponent = f"{x:.1e}".split("e")
-    return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)}".replace("-", "−")
+    return f"{mantissa}·{power_of_ten(int(exponent))}".replace("-", "−")
+
+
+def power_of_ten(exponent: int) -> str:
+    """-3 -> '10⁻³'."""
+    return f"10{str(exponent).translate(_SUPERSCRIPT)}"
 
 
 def count(n: int) -> str:

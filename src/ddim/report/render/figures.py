@@ -4,6 +4,7 @@ They are made for a wall as well: large letters, few panels, markers side by sid
 """
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from ddim.plotting import style
 from ddim.report.document import Heat, HeatMap, Level, Montage, Plot, Series
+from ddim.report.numbers import power_of_ten
 from ddim.runtime.files import csv_text, replacing, write_text
 
 DPI = 160
@@ -119,8 +121,8 @@ def _axes(axes: Any, plot: Plot) -> None:
     axes.set_xscale("log" if plot.x_log else "linear")
     axes.set_yscale("log" if plot.y_log else "linear")
     axes.grid(True, which="major")
-    if plot.y_log and plot.y_plain:
-        _plain_ticks(axes.yaxis)
+    if plot.y_log:
+        (_plain_ticks if plot.y_plain else _powers_of_ten)(axes.yaxis)
     if plot.x_ticks:
         axes.set_xticks(plot.x_ticks, [f"{x:g}" for x in plot.x_ticks])
         axes.set_xticks([], minor=True)
@@ -133,6 +135,14 @@ def _plain_ticks(axis: Any) -> None:
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     axis.set_minor_locator(NullLocator())
+
+
+def _powers_of_ten(axis: Any) -> None:
+    """10⁻⁴, 10⁻³, ...: matplotlib's own labels are mathematics, which is switched off here."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda y, _: power_of_ten(round(math.log10(y)))))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _level(axes: Any, level: Level) -> None:
