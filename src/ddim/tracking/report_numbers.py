@@ -1,7 +1,7 @@
 """The report's numbers and figures, for whatever shows them; and for TensorBoard and MLflow.
 
-W&B's run is filled by ddim.tracking.sweep_run. The numbers have the names that `dvc metrics show`
-prints, S10.eta0.0.fid say.
+W&B's run is filled by ddim.tracking.sweep_run. The numbers are those of tables/metrics.csv; their
+names, S10.eta0.0.fid say, are those of `dvc metrics show`.
 """
 
 import csv
