@@ -7,6 +7,7 @@ is recorded in DVC, and `dvc repro` counts it as done. Of the others, the first 
 to do is named; `dvc repro` computes those alone and keeps the rest.
 """
 
+import argparse
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,8 @@ from ddim.config.schema import Config
 from ddim.records import fingerprints, samples
 from ddim.records.cell import CellKey, Weights
 from ddim.records.existing import has_picture, is_measured, is_reconstructed
-from ddim.runtime.cli import command
+from ddim.runtime.cli import Parser, command
+from ddim.runtime.usage import filled
 from ddim.sampling import cell
 
 ABSENT, OTHER = "not there", "made by another configuration, code or weights"
@@ -34,8 +36,9 @@ class Output:
 
 def main(arguments: Sequence[str]) -> None:
     """The command line of `python -m ddim.adopt`."""
-    if arguments:
-        raise ValueError(f"ddim.adopt takes no arguments, got {' '.join(arguments)}")
+    parser = Parser(prog="ddim adopt", description=filled(__doc__))
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.parse_args(arguments)
     adopt(params.read([]))
 
 

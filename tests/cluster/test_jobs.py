@@ -42,6 +42,16 @@ def test_a_job_has_ended_when_squeue_says_so_or_has_forgotten_it() -> None:
     assert queue.get_state("8", mode="cache") == "GONE"
 
 
+def test_an_end_that_was_seen_stays_known_when_slurm_forgets_the_job() -> None:
+    queue = Queue()
+    for job in ("7", "8"):
+        queue.register_job(job)
+    queue._info_dict.update(queue.read_info("7|OUT_OF_MEMORY\n8|RUNNING\n"))
+    queue._info_dict.update(queue.read_info(""))
+    states = {job: queue.get_state(job, mode="cache") for job in ("7", "8")}
+    assert states == {"7": "OUT_OF_MEMORY", "8": "GONE"}
+
+
 def test_without_srun_the_launcher_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "conf").symlink_to(ROOT / "conf")
     path = str(Path(sys.executable).parent)  # no srun there

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def test_a_trajectory_has_s_rising_steps_within_1_and_t(T: int, S: int, p: float
     if p == 1.0 and S in (10, 1000):
         linear = schedule.trajectory(T, S)
         assert max(abs(a - b) for a, b in zip(tau, linear, strict=True)) <= T / S
+
+
+def test_a_mistyped_setting_is_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE), "train.stpes=1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: train.stpes is no setting; did you mean train.steps?")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from helpers.pipeline import ROOT
 from omegaconf import OmegaConf
 
 from ddim import weights
+from ddim.commandline import inputs
 from ddim.config import params, paths, schema
 from ddim.data.prepare import prepare
 from ddim.records import published
@@ -81,6 +82,7 @@ def cfg(project: Path, data: Path) -> schema.Config:
     config = OmegaConf.to_object(merged)
     assert isinstance(config, schema.Config)
     shutil.copytree(data, project / paths.data(config))
+    (project / paths.data(config) / inputs.SETTINGS).write_text(inputs.settings(config))
     return config
 
 

@@ -87,6 +87,40 @@ def test_an_image_file_is_taken_at_the_networks_size(
     np.testing.assert_allclose(latent, encoded(digit[None, None])[0], atol=1e-4)
 
 
+def test_two_images_of_one_name_are_refused(project: Path, cfg: Config) -> None:
+    for folder in ("a", "b"):
+        (project / folder).mkdir()
+        Image.new("L", (8, 8)).save(project / folder / "x.png")
+    with pytest.raises(
+        ValueError, match=r"^a/x.png and b/x.png .* written to x_S6.npy: rename one"
+    ):
+        encode.run(cfg, ["a/x.png", "b/x.png"])
+    assert not (FOLDER / "encoded").exists()
+
+
+def test_long_names_are_cut(project: Path, cfg: Config) -> None:
+    first, second = (f"{letter * 120}.png" for letter in "\u00e4\u00f6")  # two bytes each
+    for name in (first, second):
+        Image.new("L", (8, 8)).save(project / name)
+    encode.run(cfg, [first])
+    interpolate.run(cfg, [first, second])
+    edit.run(cfg, [first, "3", "8"])
+    assert (FOLDER / "encoded" / f"{first[:40]}_S6.npy").is_file()
+    assert (FOLDER / "interpolated" / f"{first[:40]}_{second[:40]}_S6.png").is_file()
+    assert (FOLDER / "edited" / f"{first[:40]}_3_to_8_S6.png").is_file()
+
+
+def test_images_are_prepared_again_when_their_settings_have_changed(
+    cfg: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encode.run(cfg, ["3"])
+    assert "preparing" not in capsys.readouterr().out
+    fewer = replace(cfg, data=replace(cfg.data, held_out=0.5))
+    for _ in range(2):
+        encode.run(fewer, ["800"])
+    assert capsys.readouterr().out.count("preparing digits in out/tiny-weights/data") == 1
+
+
 def test_a_path_of_latents_ends_at_its_ends(
     cfg: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,9 @@
 """`ddim own`: what it finds, chooses and says of a folder of images, and what it refuses."""
 
+import os
 import shutil
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +58,30 @@ def test_the_settings_fit_the_images(tmp_path: Path) -> None:
     assert got["features.epochs"] == "100"
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("2024", "images-2024"),
+        ("con", "images-con"),
+        ("Null", "images-Null"),
+        ("true", "images-true"),
+        ("v1.5 cats", "v1-5-cats"),
+        ("x" * 80, "x" * 64),
+        ("-", "images"),
+    ],
+)
+def test_the_name_after_the_folder_is_one_that_there_can_be(
+    tmp_path: Path, folder: str, name: str
+) -> None:
+    root = tmp_path / folder
+    root.mkdir()
+    assert own._composed(own._start(str(root), ())).name == name
+
+
+def test_a_zip_is_named_without_its_ending(tmp_path: Path) -> None:
+    assert own._composed(own._start(str(tmp_path / "cats.zip"), ())).name == "cats"
+
+
 def test_what_the_user_sets_is_kept(tmp_path: Path) -> None:
     root = images(tmp_path / "photos", 80)
     given = ("data.image_size=16", "data.channels=1", "name=mine", "train.batch_size=8")
@@ -69,6 +96,57 @@ def test_the_size_is_the_largest_that_is_there_and_that_can_be_paid(
 ) -> None:
     monkeypatch.setattr(costs, "rate", lambda network, device, batch: rate)
     assert chosen(images(tmp_path / "photos", 60))["data.image_size"] == size
+
+
+def test_a_size_that_does_not_compose_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose, refused = own._composed, {"data.image_size=32"}
+
+    def composed(overrides):
+        if bad := refused.intersection(overrides):
+            raise ValueError(f"no {bad}")
+        return compose(overrides)
+
+    monkeypatch.setattr(own, "_composed", composed)
+    root = images(tmp_path / "photos", 60)
+    assert chosen(root)["data.image_size"] == "16"
+    refused.add("data.image_size=16")
+    with pytest.raises(ValueError, match=r"no \{.data.image_size=16.\}"):
+        chosen(root)
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def link(path: Path) -> None:
+    path.symlink_to("0.png")
+
+
+@pytest.mark.parametrize(("make", "kind"), [(fifo, "a FIFO, socket or device"), (link, "a link")])
+def test_what_dvc_would_open_while_it_hashes_is_refused(
+    tmp_path: Path, make: Callable[[Path], None], kind: str
+) -> None:
+    root = images(tmp_path / "photos", 60)
+    (root / ".more").mkdir()
+    make(root / ".more" / "notes")
+    with pytest.raises(ValueError, match=rf"notes is {kind}, .* data.watch=out/config.ok"):
+        own.look(str(root), ())
+    own.look(str(root), ("data.watch=out/config.ok",))
+
+
+def test_files_that_cannot_be_read_are_passed_over_in_the_survey(tmp_path: Path) -> None:
+    root = images(tmp_path / "photos", 60)
+    path = tmp_path / "bad.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for image in sorted(root.iterdir()):
+            archive.write(image, image.name)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02") + 16  # the CRC of the first member
+    content[at] ^= 1
+    path.write_bytes(content)
+    assert len(own.look(str(path), ()).sizes) == 59
 
 
 def test_the_plan_says_what_is_there_and_writes_nothing(

@@ -64,7 +64,7 @@ def test_weights_go_by_folder_and_file_too(project: Path, place: str) -> None:
         (["sample", "weights=a/b.safetensors"], "it must be ema.safetensors or raw.safetensors"),
         (["sample", "weights=reports/tiny/raw.safetensors"], "no weights lie in reports/tiny"),
         (["sample", "weights=tiny", "experiment=mnist"], "experiment=mnist does not go with weig"),
-        (["sample", "weights=tiny", "-cn", "stage"], "-cn does not go with weights=tiny"),
+        (["sample", "weights=tiny", "-cn", "stage"], "-cn stage does not go with weights=tiny"),
         (["sample", "weights=tiny", "cell.stpes=3"], "cell.stpes is no setting; did you mean cell"),
         (["sample", "weights=tiny", "cell.steps=0"], "cell.steps must be"),
         (
@@ -106,3 +106,11 @@ def test_a_pipeline_on_a_reports_weights_is_refused(ddim, project: Path) -> None
     (project / "params.yaml").unlink()
     (project / "params.yaml").write_text(text.partition("\n")[2])
     assert "weights=tiny is for cells by hand" in ddim("compose", "--check", fails=True)
+
+
+def test_a_report_with_weights_of_the_other_kind_alone_names_them(project: Path) -> None:
+    path = project / "reports" / "tiny" / "ema.safetensors"
+    path.rename(path.with_name("raw.safetensors"))
+    line = r"is missing: name the file that is there, weights=\S*reports/tiny/raw.safetensors$"
+    with pytest.raises(FileNotFoundError, match=line):
+        published.find("tiny")

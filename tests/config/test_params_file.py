@@ -78,6 +78,16 @@ def test_what_was_kept_or_chosen_anew_passes(then: tuple[str, ...]) -> None:
     assert kept("experiment=mnist", "train.lr=0.01", then=then) is None
 
 
+@pytest.mark.parametrize("given", ["experiment=cifar10_16", "name=x"])
+def test_what_sets_the_name_is_missed_too(given: str) -> None:
+    """Whose value without it is "${data.name}" in conf/ and "digits" in what DVC writes."""
+    line = kept(given, then=("seed=1",))
+    assert line is not None
+    assert f"lacks {given} of the last" in line
+    assert kept(given, then=(given,)) is None
+    assert kept("name=digits", then=()) is None  # it changes nothing
+
+
 def test_a_single_value_that_was_lost_is_named() -> None:
     line = kept("experiment=mnist", "train.lr=0.01", then=("experiment=mnist",))
     assert line is not None

@@ -1,6 +1,7 @@
 """A folder or zip of images: splits, labels, links, and what is refused."""
 
 import os
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from helpers.datasets import folder_config as config
 from PIL import Image
 
+from ddim.data.listing import listing
 from ddim.data.prepare import prepare
 from ddim.records import prepared
 from ddim.records.prepared import Split, load
@@ -300,6 +302,33 @@ def test_a_damaged_member_of_a_zip_is_named(tmp_path: Path) -> None:
     content[content.index(b"IDAT") + 6] ^= 0xFF  # stored as it is: its checksum no longer fits
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"1\.png \(Bad CRC"):
+        prepare(config(path), tmp_path / "out")
+
+
+def test_a_member_that_lies_about_its_size_is_not_unpacked_whole(tmp_path: Path) -> None:
+    path, size = tmp_path / "images.zip", 5 * 10**7
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("1.bmp", bytes(size))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02") + 24  # the size in the list of members
+    content[at : at + 4] = (1000).to_bytes(4, "little")
+    path.write_bytes(content)
+    (entry,) = listing(path)
+    tracemalloc.start()
+    with pytest.raises(zipfile.BadZipFile, match="Bad CRC"):
+        entry.file.read()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < size / 10
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_a_block_whole_are_refused(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "images.zip"
+    write_classes(tmp_path, ["1.png"])
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.write(tmp_path / "1.png", "1.png")
+    with pytest.raises(ValueError, match=rf"1\.png \(compression method {method}: unpack it"):
         prepare(config(path), tmp_path / "out")
 
 

@@ -105,6 +105,17 @@ def test_what_it_cannot_do_is_refused(options, message):
         interop.DDIMScheduler(**options)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"rescale_betas_zero_snr": True}, {"thresholding": True}, {"clip_sample_range": 2.0}],
+)
+def test_a_configuration_of_what_it_cannot_do_is_refused(options):
+    theirs = diffusers.DDIMScheduler(**options)
+    (name,) = options
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        interop.DDIMScheduler.from_config(theirs.config)
+
+
 def test_a_step_that_is_not_on_the_trajectory_is_refused(networks):
     scheduler = interop.DDIMScheduler()
     x = torch.zeros(1, 1, 8, 8)
@@ -121,6 +132,7 @@ def test_adding_noise_is_the_forward_process():
     x_t = scheduler.add_noise(x_0, noise, torch.tensor([0, 999]))
     a = schedule.alpha_bar()[[1, 1000]]
     assert x_t[:, 0, 0, 0].tolist() == pytest.approx((a.sqrt() * 0.5 + (1 - a).sqrt()).tolist())
+    assert scheduler.add_noise(x_0.half(), noise, torch.tensor([0, 999])).dtype == torch.float16
 
 
 @pytest.mark.parametrize("scheduler", ["DDPMScheduler", "DDIMScheduler", "ours"])

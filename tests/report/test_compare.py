@@ -151,7 +151,8 @@ def test_contributions_of_other_measurements_are_not_used(
     contributions(two, noise=0.1, fingerprint="f" * 16)
     text = compared(two, tmp_path / "out")
     assert "|**+13.0**<br><sub>10.8 to 15.2</sub>|" in text
-    assert "in 3 of 4 cells; in the others the errors of two reports being independent" in text
+    others = "the errors of two reports being taken as independent"
+    assert f"in 3 of 4 cells; in the others {others}" in text
 
 
 def test_it_says_which_verdicts_changed(two: tuple[Path, Path], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from helpers.pipeline import ROOT
 
 from ddim.config.schema import Config
 from ddim.runtime import arguments
-from ddim.runtime.cli import Parser, command, stage
+from ddim.runtime.cli import Parser, command, on_weights, stage, take_words
 
 SOURCES = [["experiment=mnist"], ["-cn", "stage"]]  # conf/, and the committed params.yaml
 
@@ -124,6 +124,31 @@ def test_another_file_of_conf_is_named() -> None:
     line = "conf/ has no stag.yaml for -cn; did you mean stage?; there are: config, stage"
     with pytest.raises(ValueError, match=re.escape(line)):
         arguments.read(["-cn", "stag"], ROOT / "conf")
+
+
+@pytest.mark.parametrize("name", ["config", "stage"])
+def test_the_ending_of_a_file_of_conf_may_be_given(name: str) -> None:
+    read = arguments.read(["-cn", f"{name}.yaml"], ROOT / "conf")
+    assert read.config == name
+    with pytest.raises(ValueError, match=rf"conf/ has no {name}\.yaml\.yaml for -cn"):
+        arguments.read(["-cn", f"{name}.yaml.yaml"], ROOT / "conf")
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [["-cn", "stage"], ["-cn=stage"], ["--config-name", "stage"], ["--config-name=stage"]],
+)
+def test_a_file_of_conf_beside_a_reports_weights_is_refused(spelling: list[str]) -> None:
+    line = "-cn stage does not go with weights=digits, whose report has chosen everything"
+    with pytest.raises(ValueError, match=line):
+        on_weights(["weights=digits", *spelling], lambda name: {}, ROOT / "conf")
+
+
+def test_words_are_no_values_of_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = ["-cd", "more", "--config-path", "other", "-cn", "stage", "--config-dir", "more"]
+    monkeypatch.setattr(sys, "argv", ["program", *flags, "a.png", "cell.steps=2"])
+    assert take_words() == ["a.png"]
+    assert sys.argv == ["program", *flags, "cell.steps=2"]
 
 
 def test_flags_and_settings_may_be_mixed() -> None:

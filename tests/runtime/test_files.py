@@ -1,5 +1,6 @@
 """Files: atomic or not at all, JSON that is refused, CSV, checksums, downloads, others' pickles."""
 
+import errno
 import hashlib
 import json
 import os
@@ -9,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from ddim.runtime import download, files, torch_file
+from ddim.runtime import array_file, download, files, picture_file, torch_file
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -49,6 +51,64 @@ def test_what_a_killed_process_left_of_a_file_is_removed_when_that_is_written(
     assert {each.name for each in tmp_path.iterdir()} == {"a.txt", other.name, mine.name}
     files.remove_others(tmp_path, ["a.txt"])
     assert {each.name for each in tmp_path.iterdir()} == {"a.txt", mine.name}
+
+
+def test_what_only_looks_like_a_left_over_stays(tmp_path: Path) -> None:
+    stay = {".a.txt.notes.tmp", ".a.txt.old.1073741824.tmp", "a.txt"}
+    for name in (*stay, f".a.txt.{10**30}.tmp"):  # the last: a number that no process can have
+        (tmp_path / name).write_text("mine")
+    files.write_text(tmp_path / "a.txt", "new")
+    assert {each.name for each in tmp_path.iterdir()} == stay
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConnectionResetError(errno.ECONNRESET, "reset"), TimeoutError(errno.ETIMEDOUT, "timed out")],
+)
+def test_an_error_of_the_network_is_not_said_of_the_file(tmp_path: Path, error: OSError) -> None:
+    with pytest.raises(type(error)) as caught, files.replacing(tmp_path / "a"):
+        raise error
+    assert caught.value is error
+
+
+REFUSALS = [
+    PermissionError(errno.EACCES, "Permission denied"),
+    OSError(errno.EMFILE, "Too many open files"),
+    OSError(errno.EIO, "Input/output error"),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
+def test_a_file_that_cannot_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"whole")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    for place in ("numpy.load", "zipfile.ZipFile", "PIL.Image.open"):
+        monkeypatch.setattr(place, fail)
+    with pytest.raises(type(error)) as caught:
+        array_file.open_array(path, shape=(1,), dtype=np.uint8, sha256="", again="")
+    assert caught.value is error
+    with pytest.raises(type(error)) as caught:
+        array_file.read_arrays(path, "kind", 1, "")
+    assert caught.value is error
+    with pytest.raises(type(error)) as caught:
+        picture_file.check(path)
+    assert caught.value is error
+
+
+def test_a_picture_that_is_cut_off_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.effect_noise((64, 64), 50).save(path)
+    picture_file.check(path)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match="is no whole picture"):
+        picture_file.check(path)
 
 
 def test_a_folder_is_replaced_in_one_move_or_not_at_all(tmp_path: Path) -> None:

@@ -37,6 +37,12 @@ def run(
     )
 
 
+def test_an_error_without_a_signal_keeps_its_trace() -> None:
+    done = run("with handled(): raise RuntimeError('a bug')")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGUSR1", 138)])
 def test_a_signal_ends_a_program_with_one_line(name: str, status: int) -> None:
     done = run(f"with handled(): os.kill(me, signal.{name}); time.sleep(9)")
@@ -45,7 +51,12 @@ def test_a_signal_ends_a_program_with_one_line(name: str, status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "swallow", ["except BaseException: pass", "except KeyboardInterrupt: sys.exit(1)"]
+    "swallow",
+    [
+        "except BaseException: pass",
+        "except KeyboardInterrupt: sys.exit(1)",
+        "except KeyboardInterrupt: raise RuntimeError('a worker died')",
+    ],
 )
 def test_a_library_that_swallows_the_signal_changes_no_status(swallow: str) -> None:
     """Lightning exits with 1, a destructor goes on: `train && sample` must not."""

@@ -158,6 +158,7 @@ def test_a_class_without_a_training_image_is_named_where_it_is_edited(
     monkeypatch.setattr(prepared, "load", lambda folder, name: without)
     with pytest.raises(ValueError, match="class 3 has no training image, and the section edit"):
         ready.every_class_has_images(digits)
+    monkeypatch.setattr(prepared, "load", lambda folder, name: pytest.fail("read for nothing"))
     ready.every_class_has_images(config("analysis.sections=[speed]"))
 
 

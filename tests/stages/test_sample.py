@@ -1,14 +1,18 @@
 """The grid on disk: what leaves it is kept apart, what joins it is not sampled again."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pytest
 from helpers.cells import cfg as cfg
 from helpers.cells import planned, sample
 
 from ddim.config import paths, schema
 from ddim.records.timing import Timing
 from ddim.sampling import cell
+from ddim.stages import sample as stage_sample
 from ddim.stages.sample import is_there, move_out
 
 
@@ -65,6 +69,24 @@ def test_a_folder_of_another_name_is_moved_out(cfg: schema.Config) -> None:
     stray.mkdir(parents=True)
     assert names_after_moving(cfg) == set()
     assert (paths.extra(cfg) / stray.name).is_dir()
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_who_moves_waits_for_a_lock_only_where_it_is_alone(
+    cfg: schema.Config, monkeypatch: pytest.MonkeyPatch, devices: int
+) -> None:
+    """Others would go on without it."""
+    several = replace(cfg, trainer=replace(cfg.trainer, devices=devices))
+    (paths.all_samples(cfg) / "stray").mkdir(parents=True)
+    waits: list[bool] = []
+
+    def exclusive(path: Path, what: str, *, wait: bool = True) -> AbstractContextManager[None]:
+        waits.append(wait)
+        return nullcontext()
+
+    monkeypatch.setattr(stage_sample, "exclusive", exclusive)
+    move_out(several)
+    assert waits == [devices == 1]
 
 
 def test_other_processes_see_a_cell_in_either_place_and_move_nothing(cfg: schema.Config) -> None:

@@ -3,6 +3,7 @@
 Nothing of it is ever exported.
 """
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,16 @@ def optimizer_with_nan(checkpoint: Checkpoint) -> Checkpoint:
     return checkpoint
 
 
+def history(points: list[Any]) -> Callable[[Checkpoint], Checkpoint]:
+    """The points of the loss's curve as something else."""
+
+    def edit(checkpoint: Checkpoint) -> Checkpoint:
+        checkpoint["callbacks"]["LossMonitor"]["history"] = points
+        return checkpoint
+
+    return edit
+
+
 EDITS: dict[str, tuple[Callable[[Checkpoint], Any], str]] = {
     "a list": (lambda checkpoint: [checkpoint], "it holds a list"),
     "a tensor": (lambda _: torch.ones(3), "it holds a Tensor"),
@@ -80,6 +91,12 @@ EDITS: dict[str, tuple[Callable[[Checkpoint], Any], str]] = {
     "NaN in the average": (with_nan("state_dict"), "its averaged weights are not finite"),
     "NaN in the weights": (with_nan("current_model_state"), "its raw weights are not finite"),
     "optimizer as text": (lambda c: c | {"optimizer_states": ["x"]}, "no optimizer's state"),
+    "optimizer's parts as lists": (
+        lambda c: c | {"optimizer_states": [{"state": {0: []}}]},
+        "it holds no optimizer's state",
+    ),
+    "a loss without its step": (history([1.5]), "its losses are no pairs"),
+    "a loss of three": (history([(1, 2.0, 3.0)]), "its losses are no pairs"),
     "infinity in Adam": (optimizer_with_nan, "its optimizer's state is not finite"),
 }
 
@@ -164,6 +181,31 @@ def test_training_starts_anew_where_both_are_damaged(
     assert_same(tiny.fit(network, tmp_path), whole[0])
     assert network.calls == 30
     assert capsys.readouterr().out.count("put aside") == 2
+    aside = {path.name for path in tmp_path.glob("damaged*")}
+    assert aside == {DAMAGED_FILE, "damaged-2.ckpt"}  # the newest is not lost to the one before it
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError(errno.EACCES, "no"), OSError(errno.EIO, "no"), MemoryError()],
+    ids=repr,
+)
+def test_what_cannot_be_read_is_neither_damaged_nor_moved(
+    whole: tuple[TrainingResult, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    copied(whole, tmp_path, RESUME_FILE, PREVIOUS_FILE)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(type(error)) as caught:
+        usable_resume_point(tmp_path, is_first=True)
+    assert caught.value is error
+    assert {file.name for file in tmp_path.iterdir()} == {RESUME_FILE, PREVIOUS_FILE}
 
 
 def test_a_kill_between_the_two_moves_loses_nothing(

@@ -3,6 +3,8 @@
 import csv
 import importlib.util
 import re
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,22 @@ def test_mlflow(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(client.list_artifacts(training.info.run_id, "images")) >= 2
     metrics = runs["digits: report"].data.metrics
     assert metrics["S10.etahat.fid"] == pytest.approx(fixture.fid(10, "hat"))
+
+
+def test_an_error_of_mlflow_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is installed or not: what its package calls its error."""
+
+    class MlflowException(Exception):  # noqa: N818
+        pass
+
+    cfg = fixture.config("logger=mlflow", "logger.server=http://localhost:1")
+    with pytest.raises(MlflowException), training_logger.mlflow_in_one_line(cfg):
+        raise MlflowException("not mlflow's")
+    exceptions = types.SimpleNamespace(MlflowException=MlflowException)
+    monkeypatch.setitem(sys.modules, "mlflow.exceptions", exceptions)
+    line = r"^MLflow cannot be reached or refuses \(no route\): logger.server=http://localhost:1$"
+    with pytest.raises(OSError, match=line), training_logger.mlflow_in_one_line(cfg):
+        raise MlflowException("no\nroute")
 
 
 @pytest.mark.parametrize("kind", ["tensorboard", "mlflow"])

@@ -8,6 +8,7 @@ import pytest
 from helpers import report_fixture, tiny, wandb_file
 
 from ddim.config import paths, schema
+from ddim.tracking import training_run as training_run_module
 from ddim.tracking.training_progress import ProgressLine, SampleGrid
 from ddim.tracking.training_run import training_run
 
@@ -65,6 +66,21 @@ def test_a_training_that_goes_on_is_the_same_run(
     ids = [folder.name.split("-")[-1] for folder in sorted(folders)]
     assert len(ids) == 3
     assert len(set(ids)) == 2
+
+
+def test_a_run_that_wandb_breaks_is_finished_as_failed(
+    no_wandb: Path, cfg: schema.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import wandb
+
+    statuses: list[int] = []
+    monkeypatch.setattr(
+        training_run_module, "_finish", lambda exit_code: statuses.append(exit_code)
+    )
+    error = pytest.raises(OSError, match=r"W&B cannot be reached \(gone\): try logger=offline")
+    with error, training_run(cfg, "key"):
+        raise wandb.errors.CommError("gone")
+    assert statuses == [1]
 
 
 def test_disabled_does_without_wandb(

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ddim.evaluation import inception_file
 from ddim.runtime.cli import Parser, command
 from ddim.runtime.usage import filled
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "dvc", "wandb", "diffusers")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-INCEPTION = "weights-inception-2015-12-05-6726825d.pth"  # torch-fidelity's, in torch's hub folder
 # What shows that a set is there, under its data.root; any one of them.
 SETS = {
     "mnist": ("MNIST/raw",),
@@ -117,7 +117,7 @@ def _bfloat16(device: "torch.device") -> str:
 def _inception() -> str:
     import torch
 
-    path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION
+    path = Path(torch.hub.get_dir()) / "checkpoints" / inception_file.FILE
     return f"{path}" if path.is_file() else "absent: features=inception downloads its file (95 MB)"
 
 

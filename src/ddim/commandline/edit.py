@@ -47,7 +47,8 @@ def run(cfg: Config, words: Sequence[str]) -> None:
     assert image.image is not None
     shown = np.concatenate([image.image[None], pixels(context.decode(moved, S))])
     names = f"{classes[source]} to {classes[target]}"
-    path = paths.out(cfg) / "edited" / f"{image.name}_{names.replace(' ', '_')}_S{S}.png"
+    file = f"{image.name}_{inputs.short(names.replace(' ', '_'))}_S{S}.png"
+    path = paths.out(cfg) / "edited" / file
     _draw(path, shown, names)
     print(f"{image.name}, {names}, strengths 0 to {STRENGTHS[-1]:g}, S = {S}: {path}")
 

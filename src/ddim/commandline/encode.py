@@ -34,18 +34,33 @@ def run(cfg: Config, words: Sequence[str]) -> None:
 
     context, S = inputs.context(cfg), cfg.cell.steps
     images = inputs.read_images(context, list(words))
+    files = [f"{image.name}_S{S}.npy" for image in images]
+    _require_own_files(words, files)
     x_0 = inputs.as_float(images)
     x_T = context.encode(x_0, S)
     decoded = context.decode(x_T, S)
     folder = paths.out(cfg) / "encoded"
-    for image, latent, error in zip(images, x_T, squared_errors(x_0, decoded), strict=True):
-        path = _save(folder / f"{image.name}_S{S}.npy", latent)
+    errors = squared_errors(x_0, decoded)
+    for image, file, latent, error in zip(images, files, x_T, errors, strict=True):
+        path = _save(folder / file, latent)
         print(
             f"{image.name}: latent {path} (mean {latent.mean():+.2f}, standard deviation "
             f"{latent.std():.2f}); mean squared error of the round trip {error:.2g} on {SCALE}, "
             f"S = {S}"
         )
-    print(_draw(folder / f"{'_'.join(i.name for i in images)[:80]}_S{S}.png", images, x_T, decoded))
+    together = inputs.short("_".join(image.name for image in images))
+    print(_draw(folder / f"{together}_S{S}.png", images, x_T, decoded))
+
+
+def _require_own_files(words: Sequence[str], files: Sequence[str]) -> None:
+    """Raise ValueError where the latents of two images would be written to one file."""
+    first: dict[str, str] = {}
+    for word, file in zip(words, files, strict=True):
+        if file in first:
+            raise ValueError(
+                f"{first[file]} and {word} would both be written to {file}: rename one"
+            )
+        first[file] = word
 
 
 def _save(path: Path, latent: "Tensor") -> Path:

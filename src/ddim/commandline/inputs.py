@@ -5,6 +5,7 @@ photo.png     an image file: cropped and resized to the network's size
 seed:7        the noise that image 0 of a cell with seed 7 starts from
 """
 
+import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from ddim.analysis.context import Context
 from ddim.config import paths
-from ddim.config.schema import Config
+from ddim.config.schema import Config, as_dict
 from ddim.records import prepared, published
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SEED = "seed:"
+LONGEST = 80  # bytes of a name in a file's name, which has two of them and at most 255
+SETTINGS = "data.json"  # beside prepared images: data.* that they were prepared with
 
 
 @dataclass(frozen=True)
@@ -89,15 +92,35 @@ def as_float(inputs: list[Input]) -> "Tensor":
 
 
 def with_data(context: Context) -> None:
-    """Have the data set's images there: those of a report's weights are prepared when needed."""
+    """Have the data set's images there: those of a report's weights are prepared when needed.
+
+    They are prepared again where data.* has become another one.
+    """
     cfg = context.cfg
     folder = paths.data(cfg)
-    if cfg.weights is None or (folder / prepared.FILE).is_file():
+    if cfg.weights is None:
+        return
+    asked, kept = settings(cfg), folder / SETTINGS
+    is_there = (folder / prepared.FILE).is_file() and kept.is_file()
+    if is_there and kept.read_text(encoding="utf-8", errors="replace") == asked:
         return
     from ddim.data.prepare import prepare
+    from ddim.runtime.files import write_text
 
     print(f"preparing {cfg.data.name} in {folder}, once", flush=True)
+    kept.unlink(missing_ok=True)
     prepare(cfg.data, folder)
+    write_text(kept, asked)
+
+
+def settings(cfg: Config) -> str:
+    """data.* as SETTINGS has it."""
+    return json.dumps(as_dict(cfg)["data"], indent=1) + "\n"
+
+
+def short(name: str) -> str:
+    """The first LONGEST bytes of `name`, whole characters."""
+    return name.encode()[:LONGEST].decode(errors="ignore")
 
 
 def _held_out(context: Context, i: int) -> Input:
@@ -129,4 +152,4 @@ def _from_file(cfg: Config, path: Path) -> Input:
     how = "as it is" if (width, height) == (size, size) else "shorter side resized, centre cropped"
     print(f"{path}: {width}x{height} pixels, taken as {size}x{size} {colour} ({how})")
     name = re.sub(r"[^\w-]+", "-", path.stem).strip("-") or "image"
-    return Input(name, path.stem[:20], image)
+    return Input(short(name), path.stem[:20], image)

@@ -6,7 +6,9 @@ has changed. --plan stops before anything is written. Each folder has a report o
 after it; name=... gives it another name.
 """
 
+import os
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,13 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ddim.config import params, paths
+from ddim.config import checks, folders, params, paths
 from ddim.config.schema import Config, checked
 from ddim.records.experiment import require_same_images
 from ddim.runtime.cli import Parser, command
+from ddim.runtime.errors import USER_ERRORS
+from ddim.runtime.printable import printable
 
 if TYPE_CHECKING:
-    from ddim.data.survey import Survey
+    from ddim.commandline.survey import Survey
 
 RECIPE = ("experiment=mnist", "data=image_folder")  # network, training and grid to start from
 SIZES = (64, 32, 16)  # of images: the largest that they have and that is done within HOURS
@@ -60,13 +64,15 @@ def look(folder: str, settings: Sequence[str]) -> "Survey":
     """What the folder holds; at least FEWEST_HELD_OUT images are held out where that is chosen.
 
     Raises ValueError or FileNotFoundError for wrong settings, images that cannot be used or are too
-    few, and a name under which the report of another folder lies.
+    few, a name under which the report of another folder lies, and what cannot be watched.
     """
-    from ddim.data.survey import survey
+    from ddim.commandline.survey import survey
 
     cfg = _composed([*_start(folder, settings), *settings])
     require_same_images(cfg)
     found = survey(cfg.data)
+    if cfg.data.watch != checks.NOTHING:
+        _require_plain_files(Path(folder))
     n = found.train_n + found.test_n
     if n < FEWEST:
         raise ValueError(f"{folder} holds {n} images: a report takes at least {FEWEST}")
@@ -76,6 +82,22 @@ def look(folder: str, settings: Sequence[str]) -> "Survey":
         held_out = f"{found.test_n} are held out for test, at least {FEWEST_HELD_OUT} are needed"
         raise ValueError(f"of the {n} images in {folder} {held_out} (data.held_out, or test/)")
     return found
+
+
+def _require_plain_files(folder: Path) -> None:
+    """Raise ValueError for an entry that is neither file nor folder: DVC hashes what it watches.
+
+    It would wait for ever for a FIFO or a device, and sees no change behind a link to a folder.
+    """
+    for parent, names, files in os.walk(folder):
+        for path in (Path(parent) / name for name in sorted([*names, *files])):
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                kind = "a link" if stat.S_ISLNK(mode) else "a FIFO, socket or device"
+                raise ValueError(
+                    f"{printable(str(path))} is {kind}, which DVC would open whenever it looks "
+                    "for changes: remove it, or add data.watch=out/config.ok (it does not look)"
+                )
 
 
 def choose(
@@ -89,22 +111,42 @@ def choose(
     fixed = [*start, *_fitting(_composed([*start, *settings]), found, settings)]
     sizes = [size for size in SIZES if size <= found.shorter_side] or [SIZES[-1]]
     tries = [[f"data.image_size={size}"] for size in sizes]
+    choice: tuple[list[str], Config, float] | None = None
     for one in [[]] if "data.image_size" in _keys(settings) else tries:
         overrides = [*fixed, *one, *settings]
-        cfg = _composed(overrides)
+        try:
+            cfg = _composed(overrides)
+        except USER_ERRORS as error:  # other settings of the user's do not go with this size
+            wrong = error
+            continue
         device = torch_device(cfg.trainer.accelerator)
         seconds = Work.of(cfg).total / rate(cfg.network, device, batch=BATCH)
+        choice = (overrides, cfg, seconds)
         if seconds <= HOURS * 3600:
             break
-    return overrides, cfg, seconds
+    if choice is None:
+        raise wrong
+    return choice
 
 
 def _start(folder: str, settings: Sequence[str]) -> list[str]:
     """The recipe, the folder, and the report's name after it."""
     quoted = "'" + folder.replace("'", "\\'") + "'"
-    name = re.sub(r"[^A-Za-z0-9_]+", "-", Path(folder).resolve().stem).strip("-") or "images"
-    named = [] if "name" in _keys(settings) else [f"name={name}"]
+    named = [] if "name" in _keys(settings) else [f"name={_name(Path(folder).resolve())}"]
     return [*RECIPE, f"data.root={quoted}", *named]
+
+
+def _name(path: Path) -> str:
+    """A name after the folder or zip that an experiment can have and the command line takes."""
+    own = path.name if path.is_dir() else path.stem
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", own)[: folders.LONGEST_NAME].strip("-") or "images"
+    try:
+        folders.check_name(name)
+    except ValueError:
+        is_name = False
+    else:
+        is_name = name.lower() not in ("null", "true", "false")  # a value of Hydra's
+    return name if is_name else f"images-{name}"[: folders.LONGEST_NAME]
 
 
 def _keys(settings: Sequence[str]) -> set[str]:

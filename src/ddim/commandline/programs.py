@@ -32,6 +32,7 @@ PROGRAMS: dict[str, dict[str, Program]] = {
         "report": Program("ddim.stages.report", "tables, figures and pages from the records"),
     },
     "afterwards": {
+        "adopt": Program("ddim.adopt", "record what was computed without DVC in dvc.lock"),
         "compare": Program("ddim.report.compare", "two reports or git revisions side by side"),
         "export": Program("ddim.export", "the weights as a folder for diffusers"),
         "track": Program("ddim.track", "the report as a run of W&B"),

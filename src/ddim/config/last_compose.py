@@ -9,8 +9,9 @@ or a run of DVC's queue, the committed params.yaml has them.
 """
 
 import json
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from omegaconf import DictConfig
 
@@ -79,7 +80,22 @@ def _lost(have: dict[str, object], last: Sequence[str]) -> list[str]:
     whole, lost = plain(composed(last)), []
     for override in last:
         without = plain(composed([other for other in last if other != override]))
-        effect = [key for key in whole if whole[key] != without.get(key, ...)]
-        if effect and all(have.get(key, ...) == without.get(key, ...) for key in effect):
+        changed = [key for key in whole if whole[key] != without.get(key, ...)]
+        effect = [key for key in changed if _followed(whole, key) != _followed(without, key)]
+        if effect and all(have.get(key, ...) == _followed(without, key) for key in effect):
             lost.append(override)
     return lost
+
+
+def _followed(values: Mapping[str, object], key: str) -> object:
+    """The value of `key`; that of another key where it is "${that key}", as params.yaml has it.
+
+    OmegaConf cannot resolve a whole composition: some values are still to be given (data.root).
+    """
+    value = values.get(key, ...)
+    for _ in values:  # no longer than that, should they lead in a circle
+        other = re.fullmatch(r"\$\{([\w.]+)\}", value) if isinstance(value, str) else None
+        if other is None:
+            break
+        value = values.get(other[1], ...)
+    return value

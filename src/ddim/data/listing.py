@@ -22,6 +22,8 @@ MAX_BYTES = 2**27  # of one image file
 MAX_RATIO = 200  # unpacked to packed; photographs in a zip have 1
 RATIO_FROM = 10**8  # bytes unpacked, below which the ratio does not matter
 ENCRYPTED = 0x1  # bit of a zip member's flags
+# Methods that unpack piece by piece; zipfile unpacks a block of the others whole, however large.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 KINDS = {
     stat.S_IFIFO: "a FIFO",
@@ -182,7 +184,7 @@ def _zip(root: Path) -> Iterator[Entry]:
     _check_whole(root, members)
     times = Counter(member.filename for member in members)
     for member in members:
-        file = ImageFile(printable(member.filename), partial(archive.read, member))
+        file = ImageFile(printable(member.filename), partial(_read_member, archive, member))
         wrong = _wrong_member(member, times[member.filename])
         yield Entry(file, PurePosixPath(member.filename), wrong)
 
@@ -206,12 +208,26 @@ def _check_whole(root: Path, members: Iterable[zipfile.ZipInfo]) -> None:
         )
 
 
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Its bytes, of which no more are unpacked than it declares; an error if they are not all.
+
+    ZipFile.read(), with no number of bytes, unpacks whatever there is before it cuts that.
+    """
+    with archive.open(member) as file:
+        content = file.read(member.file_size)
+        if file.read(1) or len(content) != member.file_size:  # the second read checks the CRC
+            raise ValueError(f"not the {member.file_size:,} bytes that the zip declares")
+    return content
+
+
 def _wrong_member(member: zipfile.ZipInfo, times: int) -> str:
     path = PurePosixPath(member.filename)
     if path.is_absolute() or ".." in path.parts:
         return "a path out of the zip"
     if member.flag_bits & ENCRYPTED:
         return "encrypted: unpack it and name the folder"
+    if member.compress_type not in METHODS:
+        return f"compression method {member.compress_type}: unpack it and name the folder"
     if times > 1:
         return f"{times} times in the zip"
     return _wrong_size(member.file_size)

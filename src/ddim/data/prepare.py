@@ -3,7 +3,6 @@
 known          digits, MNIST, CIFAR-10, CelebA, LSUN
 image_folder   a folder or zip of images: splits and classes
 listing        which of its files may be read, and how
-survey         a first look at them, from which `ddim own` makes a plan
 source         what a data set is: two splits, not read yet, and their preprocessing in words
 decode         one image file -> uint8 [C,H,W]: orientation, alpha, depth, crop, resize
 arrays         .npy files, row by row

@@ -42,6 +42,7 @@ class DDIMScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         clip_sample: clip x0_hat to [-1, 1] and recompute eps from it.
         beta_schedule, trained_betas, prediction_type: what diffusers' configurations have there;
             "linear", None and "epsilon" are accepted.
+        rescale_betas_zero_snr, thresholding, clip_sample_range: likewise; False, False and 1.
     Raises ValueError for anything else.
     """
 
@@ -59,11 +60,17 @@ class DDIMScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
         beta_schedule: str = "linear",
         trained_betas: Sequence[float] | None = None,
         prediction_type: str = "epsilon",
+        rescale_betas_zero_snr: bool = False,
+        thresholding: bool = False,
+        clip_sample_range: float = 1.0,
     ) -> None:
         for name, value, accepted in (
             ("beta_schedule", beta_schedule, "linear"),
             ("trained_betas", trained_betas, None),
             ("prediction_type", prediction_type, "epsilon"),
+            ("rescale_betas_zero_snr", rescale_betas_zero_snr, False),
+            ("thresholding", thresholding, False),
+            ("clip_sample_range", clip_sample_range, 1.0),
         ):
             if value != accepted:
                 raise ValueError(f"{name} must be {accepted!r}, got {value!r}")
@@ -127,9 +134,11 @@ class DDIMScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
 
     def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Eq. 4: x_t from x_0 [N,...] at timesteps int64 [N], which count from 0."""
-        a = self.alpha_bar.to(timesteps.device)[timesteps + 1]
-        a = a.reshape(-1, *[1] * (original_samples.ndim - 1)).to(original_samples.device)
-        x_t = a.sqrt() * original_samples + (1 - a).sqrt() * noise
+        a = self.alpha_bar[timesteps.cpu() + 1].reshape(-1, *[1] * (original_samples.ndim - 1))
+        # Cast before it is moved: MPS has no float64.
+        scale, noise_scale = (f.to(original_samples.dtype) for f in (a.sqrt(), (1 - a).sqrt()))
+        device = original_samples.device
+        x_t = scale.to(device) * original_samples + noise_scale.to(device) * noise
         return x_t.to(original_samples.dtype)
 
     def __len__(self) -> int:

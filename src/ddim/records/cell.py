@@ -131,7 +131,7 @@ class Measured(Part, frozen=True):
         names = ("fid", "kid", "precision", "recall")
         require_order(**{f"{name}_interval": getattr(self, f"{name}_interval") for name in names})
         if any(subset.n >= self.n_generated for subset in self.subsets):
-            raise ValueError(f"a subset has more images than n_generated = {self.n_generated}")
+            raise ValueError(f"a subset has not fewer images than n_generated = {self.n_generated}")
 
 
 class Cell(Record, frozen=True):

@@ -47,7 +47,14 @@ def find(weights: str) -> Published:
     if not there:
         raise FileNotFoundError(f"weights={weights}: no weights lie in {report}; {_there()}")
     cfg = _configuration(report / "experiment.json")
-    file = file or report / f"{cfg.sample.weights.value}.safetensors"
+    if file is None:
+        file = report / f"{cfg.sample.weights.value}.safetensors"
+        if not file.is_file():
+            other = next(report.glob("*.safetensors"))
+            raise FileNotFoundError(
+                f"weights={weights}: {file}, the kind that the report's sample.weights names, is "
+                f"missing: name the file that is there, weights={other}"
+            )
     expected = Training.read(report / "train.json", commands.TRAIN).sha256.get(file.stem)
     if expected is None or files.sha256(file) != expected:
         raise ValueError(

@@ -30,7 +30,7 @@ NOTE = (
     "Small: 95 % interval of the difference, {errors}. Bold: apart from 0, by z tests at 5 % for "
     "the whole table together (Holm)."
 )
-INDEPENDENT = "the errors of two reports being independent"
+INDEPENDENT = "the errors of two reports being taken as independent"
 
 
 @dataclass(frozen=True)

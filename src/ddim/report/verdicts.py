@@ -25,8 +25,8 @@ RULE = (
     "Reproduced: every comparison comes out as claimed, by two-sided tests at 5 % for all "
     "comparisons of the claim together (Holm). Contradicted: one at least comes out the other way. "
     "Undecided: neither. A claim that two things are equal is reproduced unless a difference is "
-    "beyond what so many comparisons allow. 10 to 50 times fewer evaluations asks for one comparison "
-    "at least."
+    "beyond what so many comparisons allow. Of 10 to 50 times fewer evaluations one comparison is "
+    "enough."
 )
 
 Contrast = tuple[str, Mapping[Column, float]]  # its name, and the weight of every cell

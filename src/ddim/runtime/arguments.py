@@ -1,5 +1,6 @@
 """A stage's command line: Hydra's own flags, and the settings among them."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -25,11 +26,9 @@ class CommandLine(NamedTuple):
 
 def read(arguments: Sequence[str], conf: Path) -> CommandLine:
     """Check `arguments`. Raises ValueError for a flag, a file or a setting that there is not."""
-    parser = get_args_parser()
-    parser.error = _refuse  # type: ignore[method-assign]
-    told = parser.parse_intermixed_args(list(arguments))
+    told = _parsed(arguments)
     flags = _without(arguments, told.overrides)
-    config = told.config_name or CONFIG
+    config = (told.config_name or CONFIG).removesuffix(".yaml")
     if told.config_dir is None and told.config_path is None:
         _check_config(config, conf)
     if config == STAGE:
@@ -39,6 +38,18 @@ def read(arguments: Sequence[str], conf: Path) -> CommandLine:
     settings = overrides.parsed(told.overrides, conf, sweeps=told.multirun)
     given = [setting.argument for setting in settings]
     return CommandLine([*flags, *given], config, told.multirun, settings)
+
+
+def config_name(arguments: Sequence[str]) -> str | None:
+    """The file of conf/ that `arguments` name, in any spelling of -cn; None if they name none."""
+    name: str | None = _parsed(arguments).config_name
+    return name
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]
+    return parser.parse_intermixed_args(list(arguments))
 
 
 def _refuse(message: str) -> NoReturn:
@@ -60,7 +71,7 @@ def _without(arguments: Sequence[str], settings: Sequence[str]) -> list[str]:
 
 def _check_config(name: str, conf: Path) -> None:
     there = sorted(path.stem for path in conf.glob("*.yaml"))
-    if name.removesuffix(".yaml") not in there:
+    if name not in there:
         hint = nearest(name, there)
         raise ValueError(f"conf/ has no {name}.yaml for -cn{hint}; there are: {', '.join(there)}")
 

@@ -45,13 +45,16 @@ def open_array(
     """The array in `path`, a read-only memory map, after its checksum has been compared.
 
     shape, dtype, sha256: what the record beside it says. again: the way out, such as "run ...".
-    Raises FileNotFoundError, or DamagedArrayError for anything else than the record describes.
+    Raises FileNotFoundError, or DamagedArrayError for anything else than the record describes;
+    what the system says where it cannot read the file passes, as in `read_arrays`.
     """
     require_file(path, again)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         is_array = isinstance(array, np.memmap)  # a .npz under this name is none
     except Exception as error:  # bytes that are no array make numpy raise nearly anything
+        if files.is_not_read(error):
+            raise
         raise DamagedArrayError(path, f"is an invalid .npy file ({_text(error)})", again) from None
     if not is_array or array.shape != shape or array.dtype != dtype:
         holds = f"{array.dtype} {list(array.shape)}" if is_array else "several arrays"
@@ -111,6 +114,8 @@ def read_arrays(path: Path, kind: str, version: int, again: str) -> tuple[dict[s
         if checksum != _checksum({KIND: kind, VERSION: version, **content}, arrays):
             raise ValueError("it was changed after it was written")
     except Exception as error:  # as above
+        if files.is_not_read(error):
+            raise
         raise DamagedArrayError(path, f"is damaged ({_text(error)})", again) from None
     return content, arrays
 

@@ -20,7 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from ddim.runtime import files, interrupt, multirun, overrides, usage
-from ddim.runtime.arguments import read
+from ddim.runtime.arguments import config_name, read
 from ddim.runtime.errors import USER_ERRORS, one_line
 
 HYDRA = Path("out") / "hydra"  # where Hydra writes, by conf/
@@ -31,7 +31,8 @@ WORKER_DIED = (
 Run = Callable[[Any], object]  # called with the configuration, a ddim.config.schema.Config
 Start = Callable[[str], dict[str, Any]]  # all settings of a run on the weights that a report names
 WEIGHTS = "weights"  # the key that asks for that, and conf/weights.yaml
-_TAKE_A_VALUE = ("-cn", "--config-name", "-c", "--cfg", "-p", "--package", "-sc", "--info", "-i")
+_TAKE_A_VALUE = {"-cn", "--config-name", "-c", "--cfg", "-p", "--package", "-sc", "--info", "-i"}
+_TAKE_A_VALUE |= {"-cd", "--config-dir", "-cp", "--config-path", "--experimental-rerun"}
 
 
 def command(main: Callable[[Sequence[str]], int | None]) -> None:
@@ -131,12 +132,14 @@ def on_weights(arguments: Sequence[str], start: Start | None, conf: Path) -> lis
             f"{given[-1]} is for cells by hand ({who}); without it, `train` comes first"
         )
     rest = [argument for argument in arguments if argument not in given]
-    for argument in rest:
-        if (conf / argument.lstrip("+").partition("=")[0]).is_dir() or argument.startswith("-cn"):
-            raise ValueError(
-                f"{argument} does not go with {given[-1]}, whose report has chosen everything: "
-                "change single settings, such as sampler.trajectory=quadratic"
-            )
+    chosen = [each for each in rest if (conf / each.lstrip("+").partition("=")[0]).is_dir()]
+    if (name := config_name(rest)) is not None:
+        chosen.append(f"-cn {name}")
+    if chosen:
+        raise ValueError(
+            f"{chosen[0]} does not go with {given[-1]}, whose report has chosen everything: "
+            "change single settings, such as sampler.trajectory=quadratic"
+        )
     node = OmegaConf.create(start(given[-1].partition("=")[2]))
     ConfigStore.instance().store(name="settings_of_a_report", node=node, provider="ddim")
     return ["--config-name", WEIGHTS, *rest]

@@ -13,6 +13,7 @@ import math
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,9 @@ import numpy as np
 
 # No room, for one reason or another; Windows has no quota.
 _FULL = {getattr(errno, name, errno.ENOSPC) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
+
+# Errors of a connection, which name no file either.
+_NETWORK = (ConnectionError, TimeoutError, socket.gaierror)
 
 FORMULA = ("=", "+", "-", "@", "\t", "\n")  # how one begins in a spreadsheet
 MAX_JSON = 2**26  # bytes: 300 cells with their covariances take 2 MB
@@ -77,7 +81,8 @@ def _temporary(path: Path) -> Path:
 def _remove_left_over(path: Path) -> None:
     """Remove the temporary siblings of `path` whose process is gone."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"):
-        if _is_being_written(left):
+        name = _TEMPORARY.match(left.name)
+        if name is None or name[1] != path.name or is_running(int(name[2])):
             continue
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -97,7 +102,7 @@ def is_running(process: int) -> bool:
         return True
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # gone, or no number of a process
         return False
     except PermissionError:  # somebody else's
         return True
@@ -142,7 +147,7 @@ def _os_error(error: BaseException) -> OSError | None:
 
 def _is_about(error: OSError, path: Path, temporary: Path | None) -> bool:
     if error.filename is None:
-        return True
+        return not isinstance(error, _NETWORK)
     concerned, above = Path(os.fsdecode(error.filename)).absolute(), path.absolute()
     if concerned == above or concerned in above.parents:
         return True
@@ -150,6 +155,17 @@ def _is_about(error: OSError, path: Path, temporary: Path | None) -> bool:
         return False
     inside = temporary.absolute()
     return concerned == inside or inside in concerned.parents
+
+
+def is_not_read(error: Exception) -> bool:
+    """Whether it tells that the system would not read a file, not that its bytes are damaged.
+
+    EINVAL comes of a seek to where damaged bytes point, no errno from a library that read them.
+    """
+    if isinstance(error, FileNotFoundError | IsADirectoryError):
+        return False
+    of_system = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+    return of_system or isinstance(error, MemoryError)
 
 
 def _why(error: OSError, path: Path, needs: int | None) -> str:

@@ -45,16 +45,16 @@ class Interrupted(KeyboardInterrupt):
 def handled() -> Iterator[None]:
     """A signal inside the block ends the process, with one line on standard error.
 
-    The exit status is 128 + the signal's number, also where code swallowed the exception: what
-    follows in `train && sample` must not start. A job of Slurm that got the warning signal is put
-    back into the queue.
+    The exit status is 128 + the signal's number, also where code swallowed the exception or made
+    another of it: what follows in `train && sample` must not start. A job of Slurm that got the
+    warning signal is put back into the queue.
     """
     handler, mine = _Raise(), _free()
     before = [signal.getsignal(number) for number in mine]
     _install(handler, mine)
     try:
         yield
-    except (KeyboardInterrupt, SystemExit) as error:  # Lightning exits on a KeyboardInterrupt
+    except BaseException as error:  # Lightning exits on a KeyboardInterrupt
         if isinstance(error, KeyboardInterrupt):
             handler.number = handler.number or signal.SIGINT
         if handler.number:

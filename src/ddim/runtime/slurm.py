@@ -37,12 +37,19 @@ class Queue(SlurmInfoWatcher):
         return ["squeue", "--me", "--array", "--noheader", "--states=all", "--format=%i|%T"]
 
     def read_info(self, string: bytes | str) -> dict[str, dict[str, str]]:
-        """{job: {"State": ...}} of the jobs that are watched; any state but an end is RUNNING."""
+        """{job: {"State": ...}} of the jobs that are watched; any state but an end is RUNNING.
+
+        An end that was seen stays known when Slurm forgets the job.
+        """
         text = string.decode() if isinstance(string, bytes) else string
         there = dict(line.split("|") for line in text.split())
-        states = {job: there.get(job, GONE) for job in self._registered}
+        states = {job: there.get(job) or self._known_end(job) for job in self._registered}
         over = ENDED | {GONE}
         return {job: {"State": s if s in over else "RUNNING"} for job, s in states.items()}
+
+    def _known_end(self, job: str) -> str:
+        state = self._info_dict.get(job, {}).get("State")
+        return state if state in ENDED else GONE
 
 
 def launch(

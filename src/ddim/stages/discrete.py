@@ -13,13 +13,23 @@ from ddim.stages.ready import ready
 
 
 def run(cfg: Config) -> None:
-    """Write `reports/<name>`: the section appendix_a, and README.md and index.html of it."""
+    """Write `reports/<name>`: the section appendix_a, and README.md and index.html of it.
+
+    Raises ValueError where the report of a training lies there, whose pages these would replace.
+    """
+    if paths.training_record(cfg).exists():
+        raise ValueError(
+            f"{paths.reports(cfg)} holds the report of a training (train.json), whose pages "
+            "Appendix A would replace: give experiment=discrete_digits, or another name=..."
+        )
     from ddim.analysis.section_runner import run_section
     from ddim.report.build import build_section
 
     with exclusive(paths.lock(cfg, "analysis-appendix_a"), f"Appendix A of {cfg.name}"):
         _prepare(cfg)
-        build_section(run_section(cfg, "appendix_a"), paths.reports(cfg))
+        section = run_section(cfg, "appendix_a")
+        with exclusive(paths.lock(cfg, "report"), f"the report of {cfg.name}"):
+            build_section(section, paths.reports(cfg))
 
 
 def _prepare(cfg: Config) -> None:
@@ -29,11 +39,13 @@ def _prepare(cfg: Config) -> None:
     from ddim.runtime.device import torch_device
 
     data, space = paths.data(cfg), paths.features(cfg)
-    if not (data / prepared.FILE).is_file():
-        prepare(cfg.data, data)
-    if not (space / features.FILE).is_file():
-        device = torch_device(cfg.trainer.accelerator)
-        create_feature_space(cfg.features, data, space, seed=cfg.seed, device=device)
+    with exclusive(paths.lock(cfg, "data"), f"the images of {cfg.name}"):
+        if not (data / prepared.FILE).is_file():
+            prepare(cfg.data, data)
+    with exclusive(paths.lock(cfg, "features"), f"the feature space of {cfg.name}"):
+        if not (space / features.FILE).is_file():
+            device = torch_device(cfg.trainer.accelerator)
+            create_feature_space(cfg.features, data, space, seed=cfg.seed, device=device)
 
 
 if __name__ == "__main__":

@@ -69,8 +69,10 @@ def _held_out(cfg: Config) -> dict[str, int]:
 def every_class_has_images(cfg: Config) -> None:
     """Raise ValueError if the section `edit` would have the mean latent of no image."""
     edits = "edit" in cfg.analysis.sections and cfg.features.name == CLASSIFIER
+    if not edits:
+        return
     labels = prepared.load(paths.data(cfg), "train").labels
-    if not edits or labels is None:
+    if labels is None:
         return
     classes = prepared.read(paths.data(cfg)).classes or ()
     counts = np.bincount(labels, minlength=len(classes))

@@ -70,11 +70,11 @@ class Network:
 
 
 def move_out(cfg: Config) -> None:
-    """Move what is no cell of the grid from `samples` to `extra`."""
+    """Move what is no cell of the grid from `samples` to `extra`; `_locks` says who waits."""
     grid = {paths.configured_cell(cell) for cell in cfg.cells()}
     for folder in paths.all_samples(cfg).glob("*/"):
         if folder.name not in grid:
-            with exclusive(paths.lock(cfg, folder.name), folder.name):
+            with exclusive(paths.lock(cfg, folder.name), folder.name, wait=_is_alone(cfg)):
                 _move_out(cfg, folder)
 
 

@@ -29,6 +29,7 @@ from ddim.report import tables
 from ddim.runtime import files
 from ddim.runtime.errors import one_line
 from ddim.tracking import report_numbers, wandb_setup
+from ddim.tracking.training_logger import mlflow_in_one_line
 
 if TYPE_CHECKING:
     import wandb
@@ -64,10 +65,11 @@ def run(cfg: Config) -> None:
 
     `cfg` says which experiment, and how to reach W&B (logger); what is shown is the report's.
     Raises FileNotFoundError or ValueError, naming the stage to run, where a record or a file of the
-    report is missing or the report is of other records; OSError where W&B does not take it.
+    report is missing or the report is of other records; OSError where W&B or MLflow fails.
     """
     if cfg.logger.kind is not LoggerKind.wandb:
-        report_numbers.run(cfg)
+        with mlflow_in_one_line(cfg):
+            report_numbers.run(cfg)
         return
     if cfg.logger.mode is WandbMode.disabled:
         print("logger.mode is disabled: nothing goes to W&B")

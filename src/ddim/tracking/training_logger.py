@@ -6,6 +6,7 @@ before anything is computed. W&B has a module of its own, `training_run`.
 
 import importlib.util
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddim.config import paths
 from ddim.config.schema import Config, LoggerKind, as_dict
+from ddim.runtime.errors import one_line
 from ddim.runtime.lightning import is_global_zero
 from ddim.runtime.overrides import flat
 from ddim.tracking.training_run import training_run
@@ -30,23 +32,40 @@ def training_logger(cfg: Config, key: str) -> "Iterator[Logger | None]":
     """The configured logger for ddim.training.fit.fit; None for logger=disabled.
 
     The line after the training says where its curves are. `key` names the training (its folder's
-    name). Raises ValueError for a package that is not installed, and as training_run does.
+    name). Raises ValueError for a package that is not installed, OSError where MLflow fails, and as
+    training_run does.
     """
     if cfg.logger.kind is LoggerKind.wandb:
         with training_run(cfg, key) as run:
             yield run
         return
-    logger = open_logger(cfg, TRAINING)
-    if is_global_zero():
-        log_settings(cfg, logger)
-    try:
-        yield logger
-    except BaseException:
-        logger.finalize("failed")
-        raise
-    logger.finalize("success")
+    with mlflow_in_one_line(cfg):
+        logger = open_logger(cfg, TRAINING)
+        try:
+            if is_global_zero():
+                log_settings(cfg, logger)
+            yield logger
+        except BaseException:
+            logger.finalize("failed")
+            raise
+        logger.finalize("success")
     if is_global_zero():
         print(f"curves of the training: {where(cfg, logger)}", flush=True)
+
+
+@contextmanager
+def mlflow_in_one_line(cfg: Config) -> Iterator[None]:
+    """An error of MLflow as an OSError that names the server; mlflow is not imported for it."""
+    try:
+        yield
+    except Exception as error:
+        mlflow: Any = sys.modules.get("mlflow.exceptions")
+        if mlflow is None or not isinstance(error, mlflow.MlflowException):
+            raise
+        raise OSError(
+            f"MLflow cannot be reached or refuses ({one_line(error)}): "
+            f"logger.server={cfg.logger.server or 'null'}"
+        ) from None
 
 
 def open_logger(cfg: Config, run: str) -> "Logger":

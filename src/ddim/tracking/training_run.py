@@ -41,6 +41,7 @@ def training_run(cfg: Config, key: str) -> "Iterator[WandbLogger | None]":
     try:
         yield _logger(cfg, key)
     except wandb.errors.Error as error:
+        _finish(exit_code=1)
         raise OSError(f"W&B cannot be reached ({one_line(error)}): try logger=offline") from error
     except BaseException:
         _finish(exit_code=1)

@@ -20,7 +20,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 from typing_extensions import override
 
-from ddim.runtime.files import replacing
+from ddim.runtime.files import is_not_read, replacing
 from ddim.runtime.interrupt import Interrupted
 from ddim.runtime.torch_file import is_finite
 from ddim.training.callbacks import LossMonitor, SignalMonitor, check_finite
@@ -95,7 +95,8 @@ def usable_resume_point(folder: Path, *, is_first: bool) -> dict[str, Any] | Non
     """The newest whole resume point in `folder`, which lies under RESUME_FILE by then, or None.
 
     A damaged one is put aside under another name, which a line says, and the one before it takes
-    its place. is_first: of several processes; it alone moves files.
+    its place. is_first: of several processes; it alone moves files. Raises what the system says
+    where it cannot read one, and moves nothing then.
     """
     last, previous = folder / RESUME_FILE, folder / PREVIOUS_FILE
     # The others may look for the one before it when the first process has moved it already.
@@ -104,8 +105,9 @@ def usable_resume_point(folder: Path, *, is_first: bool) -> dict[str, Any] | Non
             checkpoint = _read(path)
         except ValueError as error:
             if is_first:
-                print(f"{error}; put aside as {DAMAGED_FILE}", flush=True)
-                path.replace(path.with_name(DAMAGED_FILE))
+                aside = _free_name(path.with_name(DAMAGED_FILE))
+                print(f"{error}; put aside as {aside.name}", flush=True)
+                path.replace(aside)
             continue
         if checkpoint is not None:
             if is_first and path == previous:
@@ -114,6 +116,15 @@ def usable_resume_point(folder: Path, *, is_first: bool) -> dict[str, Any] | Non
                 return _read(last)
             return checkpoint
     return None
+
+
+def _free_name(path: Path) -> Path:
+    """`path`, or damaged-2.ckpt and so on: what was put aside earlier stays."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem}-{number}")
+    return free
 
 
 def load_resume_point(folder: Path) -> dict[str, Any] | None:
@@ -131,13 +142,16 @@ def load_resume_point(folder: Path) -> dict[str, Any] | None:
 def _read(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
+    changed: str | None = None
     try:
         with zipfile.ZipFile(path) as archive:
             changed = archive.testzip()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # mmap of a read-only file
             checkpoint = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except Exception:  # bytes that are no checkpoint make zipfile and torch raise nearly anything
+    except Exception as error:  # bytes that are no checkpoint: zipfile and torch raise anything
+        if changed is None and is_not_read(error):
+            raise
         raise _damaged(path, "not a file that torch.save wrote") from None
     if changed is not None:
         raise _damaged(path, f"its part {changed} has changed")
@@ -190,6 +204,8 @@ def _check_structure(checkpoint: Mapping[str, Any], path: Path) -> None:
         not isinstance(losses.get(key), kind) for key, kind in parts.items()
     ):
         raise _damaged(path, "it holds no losses")
+    if not all(isinstance(point, list | tuple) and len(point) == 2 for point in losses["history"]):
+        raise _damaged(path, "its losses are no pairs of a step and a loss")
 
 
 def _check_weights(checkpoint: Mapping[str, Any], path: Path) -> None:
@@ -209,6 +225,8 @@ def _check_optimizer(states: list[Any], path: Path) -> None:
         if not isinstance(state, dict) or not isinstance(state.get("state"), dict):
             raise _damaged(path, "it holds no optimizer's state")
         for of_one in state["state"].values():
+            if not isinstance(of_one, dict):
+                raise _damaged(path, "it holds no optimizer's state")
             tensors = (value for value in of_one.values() if isinstance(value, Tensor))
             if not all(map(is_finite, tensors)):
                 raise _damaged(path, "its optimizer's state is not finite")

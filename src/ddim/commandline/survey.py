@@ -11,7 +11,7 @@ from statistics import median_low
 from PIL import Image
 
 from ddim.config.schema import Data
-from ddim.data.decode import FORMATS
+from ddim.data.decode import FORMATS, ImageFile
 from ddim.data.image_folder import IMAGE_SUFFIXES, image_folder
 from ddim.data.listing import listing
 from ddim.data.source import Source
@@ -52,7 +52,7 @@ def survey(data: Data) -> Survey:
     """
     source = image_folder(data)
     entries = [e for e in listing(Path(data.root)) if e.path.suffix.lower() in IMAGE_SUFFIXES]
-    seen = [_header(e.file.read()) for e in entries[:: -(-len(entries) // MOST)]]
+    seen = [_header(e.file) for e in entries[:: -(-len(entries) // MOST)]]
     readable = [header for header in seen if header]
     if not readable:
         raise ValueError(f"data.root={data.root}: none of {len(seen)} files looked at is an image")
@@ -60,10 +60,12 @@ def survey(data: Data) -> Survey:
     return Survey(source, data.held_out, sizes, all(mode in GREY for _, mode in readable))
 
 
-def _header(content: bytes) -> tuple[tuple[int, int], str] | None:
-    """An image's size and Pillow's mode; None if it has no readable header."""
+def _header(file: ImageFile) -> tuple[tuple[int, int], str] | None:
+    """An image's size and Pillow's mode; None if it cannot be read or has no readable header."""
     try:
-        with Image.open(io.BytesIO(content), formats=list(FORMATS)) as image:
+        with Image.open(io.BytesIO(file.read()), formats=list(FORMATS)) as image:
             return image.size, image.mode
-    except Exception:  # Pillow's readers raise almost anything; the stage says what and where
+    except (
+        Exception
+    ):  # Pillow's and zip's readers raise almost anything; the stage says what and where
         return None
