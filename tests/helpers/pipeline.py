@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent.parent
 # Every stage runs for real; only the amounts are small.
 TINY = [
     "train.steps=20",
+    "train.log_every=5",
     "train.warmup=5",
     "train.batch_size=32",
     "train.sample_every=0",

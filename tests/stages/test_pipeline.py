@@ -165,6 +165,7 @@ def test_a_changed_grid_computes_its_new_cells_and_never_retrains(project: Path)
     assert stale(project) == set()
 
 
+@pytest.mark.slow
 def test_cells_outside_the_grid_make_no_stage_stale(project: Path) -> None:
     for stage in ("sample", "evaluate"):
         run(project, "python", "-m", f"ddim.stages.{stage}", "-cn", "stage", "cell.steps=3")
@@ -178,6 +179,7 @@ def test_cells_outside_the_grid_make_no_stage_stale(project: Path) -> None:
     assert stale(project) == set()
 
 
+@pytest.mark.slow
 def test_cells_of_a_multirun_are_committed_and_not_computed_again(project: Path) -> None:
     compose(project, "sweep.steps=[2,5]", "reconstruct.steps=[2,3]")
     sweep = ("-cn", "stage", "-m", "cell.steps=5", "cell.eta=0.0,hat")
@@ -232,6 +234,7 @@ def test_a_missing_cell_is_named_by_the_report(project: Path) -> None:
 
 
 # the last one: it leaves another grid
+@pytest.mark.slow
 def test_a_grid_that_shrinks_drops_the_records_of_its_cells(project: Path) -> None:
     compose(project, "sweep.steps=[2]")
     run(project, "dvc", "repro", "-q", "evaluate")

@@ -107,7 +107,7 @@ def test_the_configuration_decides_what_is_shown(tmp_path, monkeypatch):
     assert kinds(silent) == [ProgressLine]
     assert kinds(report_fixture.config("train.sample_every=5")) == [ProgressLine, SampleGrid]
     assert kinds(validated, logging=False) == [ProgressLine]
-    with pytest.raises(FileNotFoundError, match=r"classifier.safetensors is missing: run the feat"):
+    with pytest.raises(FileNotFoundError, match=r"about\.json is missing: make it with"):
         kinds(validated)
 
     save_classifier(paths.features(validated) / "classifier.safetensors", extractor())

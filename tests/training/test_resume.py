@@ -17,7 +17,10 @@ def test_a_killed_training_goes_on_bit_for_bit(whole, tmp_path):
     assert {file.name for file in tmp_path.iterdir()} == {"last.ckpt", "previous.ckpt"}
 
 
-@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("SIGTERM", 143), pytest.param("SIGINT", 130, marks=pytest.mark.slow)],
+)
 def test_an_interrupted_training_saves_says_so_and_goes_on_bit_for_bit(
     whole, tmp_path, name, status
 ):
