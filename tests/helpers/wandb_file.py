@@ -35,7 +35,12 @@ def chunks(data: bytes) -> Iterator[bytes]:
 
 def load(folder: Path, run_id: str = "*") -> dict[str, Any]:
     """The one finished run under <folder>/wandb, once wandb's own process has written it out."""
-    (path,) = folder.glob(f"wandb/offline-run-*/run-{run_id}.wandb")
+    found: list[Path] = []
+    for _ in range(200):
+        if found := list(folder.glob(f"wandb/offline-run-*/run-{run_id}.wandb")):
+            break
+        time.sleep(0.1)
+    (path,) = found
     for _ in range(200):
         run = _read(path)
         if "exit" in run:

@@ -15,6 +15,9 @@ from ddim.evaluation.fid import ReferenceStatistics, fid
 from ddim.evaluation.kid import kid
 from ddim.images import to_uint8
 from ddim.noise import Noise
+from ddim.records import features
+from ddim.records.features import FeatureSpace
+from ddim.runtime import files
 from ddim.sampler import sample
 from ddim.tracking.training_progress import (
     PreviewQuality,
@@ -110,5 +113,8 @@ def test_the_configuration_decides_what_is_shown(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"about\.json is missing: make it with"):
         kinds(validated)
 
-    save_classifier(paths.features(validated) / "classifier.safetensors", extractor())
+    place = paths.features(validated) / "classifier.safetensors"
+    save_classifier(place, extractor())
+    space = FeatureSpace("classifier", "tiny", 8, files.sha256(place))
+    space.write(place.with_name(features.FILE))
     assert kinds(validated) == [ProgressLine, SampleGrid, PreviewQuality]

@@ -63,7 +63,8 @@ def test_a_training_that_goes_on_is_the_same_run(
     fit(cfg, tmp_path / "work", steps=30)
     fit(cfg, tmp_path / "other", steps=15)
     folders = (paths.out(cfg) / "wandb").glob("offline-run-*")
-    ids = [folder.name.split("-")[-1] for folder in sorted(folders)]
+    # offline-run-TIME-ID, and -1 after it for a second one within a second
+    ids = [folder.name.split("-")[3] for folder in sorted(folders)]
     assert len(ids) == 3
     assert len(set(ids)) == 2
 
