@@ -1,6 +1,7 @@
 """A machine that never heard of W&B."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ def no_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(f"WANDB_{name}_DIR")
     monkeypatch.setenv("WANDB_MODE", "")
     monkeypatch.delenv("WANDB_MODE")
+    if "wandb" in sys.modules:  # its own process, of an earlier test, would write into that one's
+        sys.modules["wandb"].teardown()  # folder: it takes paths relative to where it began
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
