@@ -1,6 +1,8 @@
 """dvc.yaml against the imports: neither missing nor superfluous, and what an edit makes stale."""
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -80,3 +82,11 @@ def test_a_change_of_the_users_own_images_prepares_them_again() -> None:
     assert DVC["data"]["deps"][-1] == "${data.watch}"
     node = yaml.safe_load((ROOT / "conf" / "data" / "image_folder.yaml").read_text())
     assert node["watch"] == "${data.root}"
+
+
+def test_bytecode_beside_the_code_is_no_dependency() -> None:
+    bytecode = "src/ddim/plotting/__pycache__/grids.cpython-311.pyc"
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "check-ignore", bytecode], cwd=ROOT, check=False
+    )
+    assert done.returncode == 0
