@@ -13,6 +13,7 @@ from argcomplete.shell_integration import shellcode
 
 from ddim.commandline.programs import PROGRAMS, WITH_SETTINGS, WITH_WEIGHTS
 from ddim.runtime.cli import Parser, command
+from ddim.runtime.groups import all_groups
 from ddim.runtime.usage import filled
 
 SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
@@ -45,7 +46,7 @@ def candidates(program: str, prefix: str) -> list[str]:
     from ddim.records import published
     from ddim.runtime.declared import keys
 
-    choices = {group: sorted(names) for group, names in _groups(Path("conf")).items()}
+    choices = all_groups(Path("conf"))
     if program in WITH_WEIGHTS:
         choices["weights"] = published.names()
     key, equals, _ = prefix.partition("=")
@@ -53,13 +54,6 @@ def candidates(program: str, prefix: str) -> list[str]:
         return [f"{key}={name}" for name in choices.get(key, ())]
     single = [key for key in keys(Config) if not _is_section(key, keys(Config))]
     return [f"{key}=" for key in sorted({*single, *choices}) if key.startswith(prefix)]
-
-
-def _groups(conf: Path) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for path in conf.glob("*/**/*.yaml"):
-        groups.setdefault(path.parent.relative_to(conf).as_posix(), []).append(path.stem)
-    return groups
 
 
 def _is_section(key: str, declared: Sequence[str]) -> bool:

@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from ddim.runtime.declared import SCHEMA, locate, registered
+from ddim.runtime.groups import our_groups
 from ddim.runtime.refusals import no_choice, unknown, wrong_type
 from ddim.runtime.values import fits, unwritable
 
@@ -42,16 +43,8 @@ def for_hydra(arguments: Sequence[str], conf: Path, *, sweeps: bool = False) -> 
 
 def parsed(arguments: Sequence[str], conf: Path, *, sweeps: bool = False) -> list[Setting]:
     """As `for_hydra`, with what each argument sets."""
-    groups = _groups(conf)
+    groups = our_groups(conf)
     return [_checked(_parsed(argument), groups, sweeps) for argument in arguments]
-
-
-def _groups(conf: Path) -> dict[str, list[str]]:
-    """{group: the names of its files} of conf/; Hydra has groups of its own."""
-    groups: dict[str, list[str]] = {}
-    for path in sorted(conf.rglob("*.yaml")):
-        groups.setdefault(path.parent.relative_to(conf).as_posix(), []).append(path.stem)
-    return {name: files for name, files in groups.items() if not re.match(r"hydra\b|\.$", name)}
 
 
 def _parsed(argument: str) -> Override:

@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ddim.runtime.groups import our_groups
+
 WIDTH = 80  # columns
 HELP = ("-h", "--help")
 
@@ -126,18 +128,15 @@ def text(*, groups: bool = True, options: bool = True) -> str:
     keys = MOST_USED.get(program, ())
     parts.append(_table("settings most used here", {key: MEANINGS[key] for key in keys}))
     if groups:
-        parts.append(_table("groups: group=name takes a file of conf/", _groups(Path("conf"))))
+        parts.append(_table("groups: group=name takes a file of conf/", _choices(Path("conf"))))
     if options:
         parts.append(_table("options", OPTIONS))
     return "\n\n".join(part for part in parts if part)
 
 
-def _groups(conf: Path) -> dict[str, str]:
-    """{group: its choices} of the folder `conf`; Hydra's own are left out."""
-    groups: dict[str, list[str]] = {}
-    for path in sorted(conf.glob("*/**/*.yaml")):
-        groups.setdefault(path.parent.relative_to(conf).as_posix(), []).append(path.stem)
-    return {name: ", ".join(names) for name, names in groups.items() if name[:5] != "hydra"}
+def _choices(conf: Path) -> dict[str, str]:
+    """{group: its choices} of the folder `conf`."""
+    return {group: ", ".join(names) for group, names in our_groups(conf).items()}
 
 
 def filled(doc: str | None) -> str:
