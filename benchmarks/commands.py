@@ -69,9 +69,14 @@ def run(
 
 
 def environment(folder: Path) -> Mapping[str, str]:
-    """This interpreter first on the PATH; ddim is that of `folder`, or else of the checkout."""
+    """This interpreter first on the PATH; ddim is that of `folder`, or else of the checkout.
+
+    Bytecode is written and read, as a user's Python does it: without it a process that needs torch
+    compiles its 2,000 modules each time. Where it is missing, the first process writes it.
+    """
     source = folder / "src" if (folder / "src").is_dir() else ROOT / "src"
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     modules = os.pathsep.join([str(source), str(ROOT)])
     cache = {"DVC_SITE_CACHE_DIR": str(folder.parent / "dvc-site-cache")}
-    return os.environ | SETTINGS | cache | {"PATH": path, "PYTHONPATH": modules}
+    given = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return given | SETTINGS | cache | {"PATH": path, "PYTHONPATH": modules}
