@@ -15,7 +15,7 @@ from benchmarks.parts import Options
 from ddim.runtime import git
 from ddim.runtime.files import read_json, replacing
 
-STARTED = re.compile(r"^Running stage '([^'@]+)")  # without the section: analysis@speed
+STARTED = re.compile(r"^Running stage '([^']+)'")
 REST = "DVC itself"
 
 

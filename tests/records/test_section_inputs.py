@@ -1,37 +1,28 @@
 """What of the sweep a section reads: one more cell runs those sections again, and no other."""
 
-from pathlib import Path
-
-import pytest
 from helpers.report_fixture import config
 
-from ddim.config import paths
-from ddim.config.schema import Config
-from ddim.records import section_inputs
+from ddim.records import fingerprints, section_inputs
+from ddim.records.cell import CellKey
 from ddim.records.results import grid
 
 READERS = {"speed", "consistency", "solvers"}
 
 
-@pytest.fixture(autouse=True)
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def inputs(*overrides: str, changed: str = "") -> dict[str, str]:
-    """The input of every section for this grid; the cell `changed` is of something else."""
+def of_all(*overrides: str, changed: str = "", files: str = "same") -> dict[str, str]:
+    """The fingerprint of every section for this grid; the cell `changed` is of something else."""
     cfg = config(*overrides)
     cells = {key: "other" if key.name == changed else "one" for key in grid(cfg)}
-    section_inputs.write(cfg, cells)
-    return {name: read(cfg, name) for name in cfg.analysis.sections}
+    return {
+        name: fingerprints.section(
+            cfg, name, {"data": files}, section_inputs.of_sweep(cfg, name, lambda: cells)
+        )
+        for name in cfg.analysis.sections
+    }
 
 
-def read(cfg: Config, name: str) -> str:
-    return paths.section_input(cfg, name).read_text()
-
-
-def moved(*overrides: str, changed: str = "") -> set[str]:
-    before, after = inputs("sweep.steps=[10,100]"), inputs(*overrides, changed=changed)
+def moved(*overrides: str, changed: str = "", files: str = "same") -> set[str]:
+    before, after = of_all("sweep.steps=[10,100]"), of_all(*overrides, changed=changed, files=files)
     assert before.keys() == after.keys() > READERS
     return {name for name in before if before[name] != after[name]}
 
@@ -48,3 +39,20 @@ def test_a_cell_that_was_sampled_anew_runs_them_too() -> None:
     assert moved(same, changed="S10_etahat_seed0") == {"speed"}
     assert moved(same, changed="S10_eta1.0_seed0") == {"speed", "consistency"}
     assert moved(same, changed="S100_eta0.0_seed0") == READERS
+
+
+def test_a_setting_of_one_section_moves_that_one_and_a_shared_one_all() -> None:
+    same = "sweep.steps=[10,100]"
+    assert moved(same, "analysis.edit.per_class=8") == {"edit"}
+    assert moved(same, "evaluate.kid_subsets=50", "logger.mode=online") == set()
+    everything = set(of_all(same))
+    assert moved(same, "analysis.num_images=32") == everything
+    assert moved(same, "sampler.trajectory=quadratic") == everything
+    assert moved(same, files="other") == everything
+
+
+def test_a_section_that_reads_no_cell_does_not_ask_for_them() -> None:
+    def missing() -> dict[CellKey, str]:
+        raise FileNotFoundError
+
+    assert section_inputs.of_sweep(config(), "invert", missing) == {}

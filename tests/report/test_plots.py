@@ -9,8 +9,9 @@ from matplotlib import rc_context
 
 from ddim.records.results import Results, load
 from ddim.report import numbers, plots
-from ddim.report.document import Plot, Series
+from ddim.report.document import Heat, HeatMap, Plot, Series
 from ddim.report.render import figures
+from ddim.runtime import picture_file
 
 OVERRIDES = ("sweep.eta=[0.0,hat]", "reconstruct.steps=[10]", "analysis.sections=[]")
 
@@ -114,3 +115,13 @@ def test_no_label_is_mathematics_as_typed(built: Results) -> None:
         labels = [text.get_text() for text in figure.findobj(Text)]
         assert not [label for label in labels if "$" in label]
     assert numbers.power_of_ten(-3) == "10⁻³"
+
+
+def test_a_grid_of_one_number_and_numbers_of_0_have_a_heat_map(tmp_path: Path) -> None:
+    """Their logarithms have no range, or none at all."""
+    one = Heat("one", ("η = 0.0",), ("20",), ((0.5,),), (("0.5",),))
+    zeros = Heat("zeros", ("η = 0.0",), ("10", "20", "50"), ((0.0, 3.0, None),), (("0", "3", ""),))
+    nothing = Heat("nothing", ("η = 0.0",), ("20",), ((0.0,),), (("0",),))
+    drawn = HeatMap("fid_map", "S", (one, zeros, nothing), alt="", caption="")
+    png, _ = figures.heat_map_files(drawn, tmp_path)
+    picture_file.check(png)

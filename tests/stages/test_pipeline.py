@@ -142,11 +142,42 @@ def test_a_missing_picture_of_table_2_is_drawn_again_and_nothing_measured(projec
     assert record.stat().st_mtime_ns == written
 
 
-def test_a_section_that_is_not_configured_does_not_run(project: Path) -> None:
-    compose(project, "analysis.sections=[speed]")
-    stages = run(project, "dvc", "stage", "list", "--name-only").split()
-    assert [stage for stage in stages if stage.startswith("analysis@")] == ["analysis@speed"]
+ANALYSIS = ("python", "-m", "ddim.stages.analysis", "-cn", "stage")
+
+
+def test_a_section_is_kept_until_it_is_damaged_or_something_that_it_reads_moves(
+    project: Path,
+) -> None:
+    folder = project / "reports/digits/analysis"
+    record = folder / "invert/section.json"
+    kept, sections = record.read_bytes(), {path.name for path in folder.iterdir()}
+    assert run(project, *ANALYSIS).count("already there") == len(sections) == 10
+    picture = next((folder / "path").glob("*.png"))
+    pixels = picture.read_bytes()
+    picture.write_bytes(pixels[:-1])
+    compose(project, "analysis.invert.draws=3")
+    output = run(project, *ANALYSIS)
+    assert f"{picture.name}: is not the file that section.json describes" in output
+    assert output.count("already there") == 8  # all but path and invert
+    assert picture.read_bytes() == pixels
+    assert record.read_bytes() != kept
     compose(project)
+    run(project, *ANALYSIS)
+    assert record.read_bytes() == kept
+    assert stale(project) == set()
+
+
+def test_a_section_that_is_not_configured_does_not_run_and_does_not_stay(project: Path) -> None:
+    folder = project / "reports/digits/analysis"
+    compose(project, "analysis.sections=[speed]")
+    assert run(project, *ANALYSIS).splitlines() == ["speed: already there"]
+    assert [path.name for path in folder.iterdir()] == ["speed"]
+    compose(project, "analysis.sections=[]")
+    run(project, *ANALYSIS)
+    assert list(folder.iterdir()) == []  # and the folder is there: DVC expects it
+    compose(project)
+    assert run(project, *ANALYSIS).count("already there") == 0
+    assert stale(project) == set()
 
 
 def test_a_changed_grid_computes_its_new_cells_and_never_retrains(project: Path) -> None:

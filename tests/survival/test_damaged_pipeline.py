@@ -26,9 +26,10 @@ SAMPLE = ("ddim.stages.sample", *STAGE)
 EVALUATE = ("ddim.stages.evaluate", *STAGE)
 RECONSTRUCT = ("ddim.stages.reconstruct", *STAGE)
 ANALYSIS = ("ddim.stages.analysis", *STAGE, "analysis.section=consistency")
+SECTIONS = ("ddim.stages.analysis", *STAGE)
 REPORT = ("ddim.stages.report", *STAGE)
 PIPELINE = (("ddim.compose", "--check"), DATA, FEATURES, TRAIN, REFERENCE, SAMPLE, EVALUATE)
-PIPELINE += (RECONSTRUCT, ANALYSIS, REPORT)
+PIPELINE += (RECONSTRUCT, SECTIONS, REPORT)
 
 CELL = "S2_eta0.0_seed0"
 # A file of every kind, and the programs that read it.
@@ -54,7 +55,7 @@ READERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "reports/digits/reference.json": (REPORT,),
     "reports/digits/train.json": (SAMPLE, REPORT),
     "reports/digits/experiment.json": (REPORT,),
-    "reports/digits/analysis/consistency/section.json": (REPORT,),
+    "reports/digits/analysis/consistency/section.json": (SECTIONS, REPORT),
     f"reports/digits/timings/{CELL}.json": (REPORT,),
     "work/train-*/last.ckpt": (TRAIN,),
 }

@@ -149,11 +149,6 @@ def influences(cfg: Config) -> Path:
     return folder / f"{configured_cell(cfg)}.npz"
 
 
-def section_input(cfg: Config, name: str) -> Path:
-    """What of the sweep the section `name` reads, as a checksum: it runs again if that moves."""
-    return out(cfg) / "inputs" / name
-
-
 def preview(cfg: Config) -> Path:
     """A picture of the configured cell's first images, for whoever sampled it by hand."""
     return out(cfg) / "previews" / f"{configured_cell(cfg)}.png"
@@ -207,9 +202,14 @@ def _in_table_2(cfg: Config) -> bool:
     return cfg.cell.steps in cfg.reconstruct.steps
 
 
+def sections(cfg: Config) -> Path:
+    """What `analysis` reports: a folder for each section."""
+    return reports(cfg) / "analysis"
+
+
 def section(cfg: Config, name: str) -> Path:
     """What `analysis` reports of one section."""
-    return reports(cfg) / "analysis" / name
+    return sections(cfg) / name
 
 
 def timing(cfg: Config, name: str) -> Path:

@@ -1,12 +1,13 @@
-"""Whether a cell, or a column of Table 2, was measured already: a record of this fingerprint."""
+"""Whether a cell, a column of Table 2 or a section is there already: a record of a fingerprint."""
 
 from pathlib import Path
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import commands, influences_file
+from ddim.records import commands, influences_file, section
 from ddim.records.cell import Cell, CellKey
 from ddim.records.reconstruction import Reconstruction
+from ddim.records.results import read_sections
 from ddim.runtime import picture_file
 
 
@@ -48,6 +49,22 @@ def is_reconstructed(cfg: Config, fingerprint: str) -> bool:
     """Whether the error of cell.steps steps is there, of this fingerprint."""
     made_by = commands.reconstruct(cfg.cell.steps)
     return _recorded(Reconstruction, paths.reconstruction_record(cfg), made_by) == fingerprint
+
+
+def is_analysed(cfg: Config, name: str, fingerprint: str) -> bool:
+    """Whether the section `name` is there, with its figures, of this fingerprint.
+
+    With a line, one that is unreadable, or whose figures were changed, is not.
+    """
+    folder = paths.section(cfg, name)
+    if not (folder / section.FILE).is_file():
+        return False
+    try:
+        (there,) = read_sections(paths.reports(cfg), [name])
+    except (FileNotFoundError, ValueError) as error:
+        print(error, flush=True)
+        return False
+    return there.fingerprint == fingerprint
 
 
 def _recorded(kind: type[Cell] | type[Reconstruction], path: Path, made_by: str) -> str | None:

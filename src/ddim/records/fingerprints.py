@@ -8,7 +8,7 @@ configuration, the checksums of what is read, and the code (ddim.records.code).
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ddim.config.schema import Config
 from ddim.records import code, prepared, reference_files
 from ddim.records.base import Part
 from ddim.records.cell import Sampled, Trajectory, Weights
+from ddim.runtime import files
 
 # Settings of `train` that move no weight.
 _MOVES_NO_WEIGHT = ("log_every", "checkpoint_every", "sample_every", "validate_every")
@@ -83,6 +84,45 @@ def reconstruction(cfg: Config, trajectory: Trajectory, weights: Weights) -> str
         "diffusion": vars(cfg.diffusion),
     }
     return fingerprint(parts, "ddim.sampling", "ddim.evaluation")
+
+
+def analysed(cfg: Config) -> dict[str, Any]:
+    """Checksums of the files that sections of the analysis read, but for the sweep's; read once.
+
+    None for what is not there: a section that needs it says so itself.
+    """
+    weights = paths.weights_file(cfg)
+    return {
+        "data": _if_there(lambda: prepared.read(paths.data(cfg)).files),
+        "reference": _if_there(lambda: reference(cfg)),
+        "weights": files.sha256(weights) if weights.is_file() else None,
+    }
+
+
+def section(
+    cfg: Config, name: str, of_files: Mapping[str, Any], of_sweep: Mapping[str, Any]
+) -> str:
+    """Of the section `name` of the analysis.
+
+    of_files: `analysed`. of_sweep: ddim.records.section_inputs.of_sweep.
+    """
+    analysis = dataclasses.asdict(cfg.analysis)
+    parts = {
+        "analysis": {key: analysis[key] for key in ("num_images", "num_shown", "steps")},
+        "own": analysis.get(name),
+        "diffusion": vars(cfg.diffusion),
+        "sampler": (cfg.sampler.trajectory, cfg.sampler.clip_x0),
+        "files": of_files,
+        "sweep": of_sweep,
+    }
+    return fingerprint(parts, "ddim.analysis")
+
+
+def _if_there(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except FileNotFoundError:
+        return None
 
 
 def fingerprint(parts: Mapping[str, Any], *modules: str) -> str:

@@ -58,6 +58,11 @@ class Section(Record, frozen=True, omit_defaults=True):  # `dvc plots` warns of 
     figures: tuple[Figure, ...] = ()  # README.md shows the first, index.html all of them
     tables: tuple[Table, ...] = ()
     checksums: dict[str, Sha256] = msgspec.field(default_factory=dict)  # of the figures' files
+    fingerprint: str = ""  # of everything that it was measured of; "": not said, never kept
+
+    def with_fingerprint(self, fingerprint: str) -> Self:
+        """The same of a known fingerprint."""
+        return msgspec.structs.replace(self, fingerprint=fingerprint)
 
     def save(self, folder: Path, files: Mapping[str, bytes]) -> Self:
         """Write section.json and `files`, by name, in place of what `folder` held.

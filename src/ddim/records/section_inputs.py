@@ -1,16 +1,14 @@
-"""What of the sweep each section of the analysis reads: a checksum in `out/<name>/inputs`.
+"""What of the sweep each section of the analysis reads: a part of its fingerprint.
 
-The stage `evaluate` writes it and the stage `analysis` depends on it, so that one more cell makes
-no section run again but those that look at it. ddim.analysis says what they do with the cells.
+So one more cell makes no section run again but those that look at it. ddim.analysis says what they
+do with the cells.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import fingerprints
 from ddim.records.cell import CellKey
-from ddim.runtime.files import write_text
 
 Reads = Callable[[Config, CellKey], bool]
 
@@ -44,14 +42,16 @@ SETTINGS: dict[str, Callable[[Config], object]] = {
 }
 
 
-def write(cfg: Config, cells: Mapping[CellKey, str]) -> None:
-    """Write the input of every section; cells: the fingerprint of each one's measurement."""
-    for name in cfg.analysis.sections:
-        read: dict[str, object] = {}
-        if name in READS:
-            reads = READS[name]
-            read["cells"] = {key.name: value for key, value in cells.items() if reads(cfg, key)}
-        if name in SETTINGS:
-            read["settings"] = SETTINGS[name](cfg)
-        text = fingerprints.fingerprint(read) if read else "nothing of the sweep"
-        write_text(paths.section_input(cfg, name), f"{text}\n")
+def of_sweep(cfg: Config, name: str, cells: Callable[[], Mapping[CellKey, str]]) -> dict[str, Any]:
+    """What the section `name` reads of the sweep, JSON-like.
+
+    cells: gives the fingerprint of each cell's measurement; not asked for a section that reads no
+    cell, which then runs without them.
+    """
+    read: dict[str, Any] = {}
+    if name in READS:
+        reads = READS[name]
+        read["cells"] = {key.name: each for key, each in cells().items() if reads(cfg, key)}
+    if name in SETTINGS:
+        read["settings"] = SETTINGS[name](cfg)
+    return read

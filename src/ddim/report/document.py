@@ -188,7 +188,7 @@ class Heat:
     title: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    values: tuple[tuple[float | None, ...], ...]  # [rows][columns], above 0; None: no number
+    values: tuple[tuple[float | None, ...], ...]  # [rows][columns], 0 or more; None: no number
     texts: tuple[tuple[str, ...], ...]
 
 

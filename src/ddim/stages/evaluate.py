@@ -2,8 +2,7 @@
 
 A cell that was measured with the same fingerprint is kept; what left the grid is dropped. With
 cell.* on the command line, or in a multirun, that cell alone is measured. When the whole grid is
-there, how the cells' errors hang together is worked out for paired comparisons, and what each
-section of the analysis reads of them.
+there, how the cells' errors hang together is worked out for paired comparisons.
 """
 
 from contextlib import AbstractContextManager
@@ -13,7 +12,7 @@ import numpy as np
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import fingerprints, prepared, samples, section_inputs
+from ddim.records import fingerprints, prepared, samples
 from ddim.records.cell import Cell, Sampled
 from ddim.records.covariances import Covariances
 from ddim.records.existing import is_measured
@@ -134,7 +133,7 @@ def _is_whole(cells: list[Config], against: str) -> bool:
 
 
 def _write_covariances(cfg: Config, cells: list[Config]) -> None:
-    """Of the grid's cells, all of which are measured, and what each section reads of them."""
+    """Of the grid's cells, all of which are measured."""
     from ddim.evaluation import influences
 
     records = {key: cell.fingerprint for key, cell in read_cells(paths.reports(cfg), cfg).items()}
@@ -143,7 +142,6 @@ def _write_covariances(cfg: Config, cells: list[Config]) -> None:
     )
     names = {key.name: fingerprint for key, fingerprint in records.items()}
     Covariances(cells=names, matrices=matrices).write(paths.covariances(cfg))
-    section_inputs.write(cfg, records)
 
 
 def _draw(cfg: Config) -> None:

@@ -198,10 +198,9 @@ def _heat_map(heat_map: HeatMap) -> Any:
 def _heat(axes: Any, panel: Heat) -> None:
     """Cells coloured by the logarithm of their number, which stands in them."""
     import matplotlib
-    from matplotlib.colors import LogNorm
 
     values = np.array(panel.values, dtype=float)
-    norm = LogNorm(float(np.nanmin(values)), float(np.nanmax(values)))
+    norm = _logarithmic(values)
     colours = matplotlib.colormaps["cividis_r"]  # the same order of brightness in grey
     axes.pcolormesh(values, norm=norm, cmap=colours, edgecolors="white", linewidth=2)
     for (row, column), value in np.ndenumerate(values):
@@ -217,6 +216,15 @@ def _heat(axes: Any, panel: Heat) -> None:
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+
+
+def _logarithmic(values: np.ndarray) -> Any:
+    """The scale of the colours; a grid of one number has one colour, and 0 the lowest's."""
+    from matplotlib.colors import LogNorm
+
+    above = values[values > 0]
+    low, high = (float(above.min()), float(above.max())) if above.size else (1.0, 1.0)
+    return LogNorm(low, high if high > low else 2 * low, clip=True)
 
 
 # --- pictures ------------------------------------------------------------------------------------
