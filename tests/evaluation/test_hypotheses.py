@@ -133,4 +133,13 @@ def test_the_summary_counts_both_sides_and_tells_the_weakest() -> None:
     both = "1 of 2 as claimed, 1 against, largest p < 0.001"
     assert decide([at(-4), at(5)]).summary == both
     assert decide([at(-2.3)]).summary == "1 of 1 as claimed, p = 0.021"
+
+
+def test_the_summary_of_a_claim_about_any_tells_the_clearest() -> None:
+    """Its p decides; that of a difference against the claim does not, however small."""
+    of_three = decide([at(-0.5), at(-4), at(5)])
+    assert of_three.summary_of_any == "1 of 3 as claimed, 1 against, the clearest: p < 0.001"
+    against = decide([at(0.5), at(5)])
+    assert against.summary_of_any == "0 of 2 as claimed, 1 against, the clearest: p = 0.62"
+    assert decide([at(-2.3)]).summary_of_any == "1 of 1 as claimed, p = 0.021"
     assert decide([at(-math.inf)]).summary == "1 of 1 as claimed, p < 0.001"

@@ -1,12 +1,19 @@
 """A trained network as samplers call it: its dtype, its precision, its device."""
 
+import copy
+
 import pytest
 import torch
 from helpers import tiny
+from helpers.networks import randomised
 
 from ddim.config import schema
 from ddim.runtime.device import torch_device
 from ddim.sampling.network import EpsModel
+from ddim.unet import UNet
+
+SMALL = {"channels": 8, "multipliers": [1, 2], "blocks": 1, "dropout": 0.0, "groups": 4}
+SMALL |= {"attention": [4]}
 
 
 def test_it_casts_and_turns_dropout_off():
@@ -26,6 +33,19 @@ def test_half_precision_is_another_number_nearby():
     half = EpsModel(tiny.net(), precision="bf16-mixed")(x, t)
     assert half.dtype == torch.float32
     assert 0 < float((full - half).abs().max()) < 0.05
+
+
+def test_weights_that_are_cast_once_give_the_numbers_of_autocast() -> None:
+    """Bit for bit; what autocast leaves in float32, the normalisations, stays so."""
+    network = randomised(UNet(image_size=8, in_channels=1, **SMALL))
+    x, t = torch.randn(4, 1, 8, 8), torch.tensor([1, 200, 500, 1000])
+    same = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
+    autocast = EpsModel(same, precision="bf16-mixed")(x, t)
+    placed = EpsModel(network, precision="bf16-mixed").place(torch.device("cpu"))
+    assert torch.equal(placed(x, t), autocast)
+    dtypes = {type(m): p.dtype for m in network.modules() for p in m.parameters(recurse=False)}
+    assert dtypes[torch.nn.Conv2d] == dtypes[torch.nn.Linear] == torch.bfloat16
+    assert dtypes[torch.nn.GroupNorm] == torch.float32
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")

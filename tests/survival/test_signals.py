@@ -12,7 +12,7 @@ import pytest
 import torch
 from helpers.pipeline import ROOT, copy, environment
 from helpers.pipeline import compose as compose_pipeline
-from helpers.survival import Repeated, Server, left_over, new_project, results
+from helpers.survival import Repeated, Server, left_over, new_project, results, with_weights
 
 SAMPLE = ("ddim.stages.sample", "-cn", "stage")
 SWEEP = (*SAMPLE, "-m", "cell.steps=2,3", "cell.eta=hat")
@@ -108,6 +108,38 @@ def test_two_processes_end_at_the_same_step(trained: Path) -> None:
         torch.load(folder / "last.ckpt", weights_only=True)["global_step"] for folder in folders
     ]
     assert int(step) in steps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["first", "second"])
+def test_a_signal_to_one_of_two_processes_that_sample_ends_both(
+    light: Server, tmp_path: Path, whom: str
+) -> None:
+    """Lightning's own handler would wait for the process that got none, for ever."""
+    project = with_weights(new_project(light, tmp_path))
+    command = [sys.executable, "-m", *SAMPLE, "cell.steps=999", "sample.num_images=9000"]
+    command += ["trainer.strategy=ddp", "trainer.devices=2"]
+    running = subprocess.Popen(
+        [*command, "trainer.accelerator=cpu"],
+        cwd=project,
+        env=environment() | {"PYTHONPATH": str(ROOT / "src"), "CI": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    next(text for text in running.stdout if "(1 of 2 processes)" in text)
+    listed = subprocess.run(
+        ["pgrep", "-P", str(running.pid)], capture_output=True, text=True, check=True
+    )
+    second = int(listed.stdout.split()[-1])
+    os.kill(running.pid if whom == "first" else second, signal.SIGTERM)
+    _, said = running.communicate(timeout=60)
+    if whom == "first":
+        assert (running.returncode, said) == (143, line("SIGTERM"))
+    else:  # Lightning kills the first when it sees that the second is gone
+        assert running.returncode != 0
+    assert subprocess.run(["pgrep", "-P", str(running.pid)], check=False).returncode == 1
 
 
 @pytest.mark.slow

@@ -185,7 +185,7 @@ def _verdicts(result: SpeedResult, chain: Chain | None) -> tuple[Verdict, ...]:
         source=SOURCE,
         paper=PAPER,
         ours=f"{ours} against {chain.fid.mean:.3g} ({chain.name})",
-        test=f"non-inferior within {result.margin:.0%}: {chain.decision.summary}, "
+        test=f"non-inferior within {result.margin:.0%}: {chain.decision.summary_of_any}, "
         f"n = {chain.fid.n}",
         word=chain.decision.word_of_any,
     )

@@ -49,15 +49,11 @@ def write(overrides: Sequence[str]) -> None:
     last_compose.remember(overrides)
 
 
-def differences() -> tuple[list[str], bool]:
-    """(lines on keys where params.yaml differs from conf/, whether compose itself wrote it).
-
-    A params.yaml that DVC composed (`dvc exp run -S`) carries no overrides to compose again.
-    """
-    overrides = _recorded_overrides()
-    have, want = plain(load(PARAMS)), plain(from_conf(overrides or []))
+def differences(overrides: Sequence[str]) -> list[str]:
+    """A line for each key where params.yaml differs from what conf/ gives under `overrides`."""
+    have, want = plain(load(PARAMS)), plain(from_conf(overrides))
     keys = [key for key in sorted({*have, *want}) if have.get(key, ...) != want.get(key, ...)]
-    return [_difference(key, have, want) for key in keys], overrides is not None
+    return [_difference(key, have, want) for key in keys]
 
 
 def _difference(key: str, have: dict[str, object], want: dict[str, object]) -> str:
@@ -79,7 +75,7 @@ def check() -> tuple[Config, list[str] | None]:
     if overrides is None:
         last_compose.require_kept(OmegaConf.structured(cfg))
         return cfg, changes(cfg)
-    lines, _ = differences()
+    lines = differences(overrides)
     for line in lines:
         print(line, file=sys.stderr)
     if lines:

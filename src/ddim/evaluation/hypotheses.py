@@ -3,7 +3,8 @@
 A claim is a set of comparisons, each written so that the claim says "below 0". It is
 - reproduced if every one of them is below 0,
 - contradicted if at least one is above 0,
-- undecided otherwise,
+- undecided otherwise
+(a claim that one of them is below 0: reproduced if one is, contradicted if all are above 0),
 where below and above mean: by a two-sided test at LEVEL for all comparisons of the claim together
 (Holm 1979). Which test, the constructor of the comparison says: Student's t of paired
 differences, an exact sign test of paired shares, a z test of numbers with a standard error that
@@ -142,10 +143,18 @@ class Decision:
     @property
     def summary(self) -> str:
         """'12 of 16 as claimed, 3 against, largest p = 0.4'."""
-        against = f", {len(self.above)} against" if self.above else ""
-        largest = max(c.p_value for c in self.comparisons)
-        p = f"p < {SMALLEST_P:g}" if largest < SMALLEST_P else f"p = {largest:.2g}"
         of = "" if len(self.comparisons) == 1 else "largest "
+        return self._counts(of, max(c.p_value for c in self.comparisons))
+
+    @property
+    def summary_of_any(self) -> str:
+        """'1 of 3 as claimed, the clearest: p = 0.002': that of the one furthest below 0."""
+        of = "" if len(self.comparisons) == 1 else "the clearest: "
+        return self._counts(of, min(self.comparisons, key=lambda c: c.z).p_value)
+
+    def _counts(self, of: str, p_value: float) -> str:
+        against = f", {len(self.above)} against" if self.above else ""
+        p = f"p < {SMALLEST_P:g}" if p_value < SMALLEST_P else f"p = {p_value:.2g}"
         return f"{len(self.below)} of {len(self.comparisons)} as claimed{against}, {of}{p}"
 
     def _pairs(self) -> list[tuple[Comparison, bool]]:

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from ddim.plotting import style
 from ddim.plotting.style import LABEL, RC, stroke
 
 # Letters are large for a page's column, and for a phone that scrolls a figure sideways.
@@ -154,15 +155,10 @@ def legend_above(panels: Sequence[Axes]) -> None:
 
 def log_y(axes: Axes) -> None:
     """Logarithmic y that reads 0.05, 0.1, 0.2 where it spans few decades, else powers of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
     axes.set_yscale("log")
     low, high = axes.get_ylim()
-    if high / low > MANY_DECADES:
-        return
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    if high / low <= MANY_DECADES:
+        style.plain_ticks(axes.yaxis)
 
 
 def jumps(axes: Axes, visited: Sequence[int]) -> None:

@@ -55,3 +55,12 @@ FLOOR_LIGHT, FLOOR_DARK = "#6b6b6b", "#a8a49c"
 def stroke(index: int) -> Stroke:
     """The look of the curve at `index`; after the last one they repeat."""
     return STROKES[index % len(STROKES)]
+
+
+def plain_ticks(axis: Any) -> None:
+    """1, 2, 5, 10, ... on a logarithmic axis of matplotlib's."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
@@ -66,6 +66,22 @@ def handled() -> Iterator[None]:
                 signal.signal(number, earlier)
     if handler.number:
         _end(Interrupted(handler.number), mine)
+
+
+def restorer() -> Callable[[], None]:
+    """What puts today's handlers back, once a library has put its own in their place.
+
+    Lightning's answer a SIGTERM by a broadcast among the processes: where one alone gets the
+    signal, or another waits for something else, all of them wait for ever.
+    """
+    today = {number: signal.getsignal(number) for number in NUMBERS}
+
+    def restore() -> None:
+        for number, handler in today.items():
+            if handler is not None:  # one that is not Python's cannot be put back
+                signal.signal(number, handler)
+
+    return restore
 
 
 class Deferred:

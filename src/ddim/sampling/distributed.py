@@ -3,6 +3,8 @@
 The processes share out the missing shards and write them to one folder; nothing is gathered.
 """
 
+from collections.abc import Callable
+
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
@@ -10,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from typing_extensions import override
 
 from ddim.config import schema
+from ddim.runtime.interrupt import restorer
 from ddim.runtime.lightning import (
     keep_interrupts,
     slurm_plugins,
@@ -31,7 +34,7 @@ def sample_distributed(job: ShardJob, label: str, trainer: schema.Trainer) -> No
         )
         one = DataLoader(TensorDataset(torch.zeros(1)))
         with keep_interrupts():
-            runner.predict(_ShardSampler(job, label), one, return_predictions=False)
+            runner.predict(_ShardSampler(job, label, restorer()), one, return_predictions=False)
 
 
 class _ShardSampler(LightningModule):
@@ -41,13 +44,14 @@ class _ShardSampler(LightningModule):
     others would wait for it for ever.
     """
 
-    def __init__(self, job: ShardJob, label: str) -> None:
+    def __init__(self, job: ShardJob, label: str, restore_handlers: Callable[[], None]) -> None:
         super().__init__()
         self.eps_model = job.sampler.eps_model  # so that Lightning moves it with the process
-        self._job, self._label = job, label
+        self._job, self._label, self._restore_handlers = job, label, restore_handlers
 
     @override
     def on_predict_start(self) -> None:
+        self._restore_handlers()  # the Trainer has its own by now
         self._job.place(self.device)
 
     @override

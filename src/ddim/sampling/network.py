@@ -28,12 +28,14 @@ class EpsModel(nn.Module):
         self._compiled, self._is_compiled = compiled, False
 
     def place(self, device: torch.device) -> Self:
-        """Move to `device` for good and get ready for speed there.
+        """Move to `device` for good and get ready for speed there; the network is this one's alone.
 
         With 32-true on CUDA this switches TF32 convolutions off for the whole process: encoding
         and decoding (Table 2) needs float32 that is float32.
         """
         self.to(device)
+        if self._autocast is not None:
+            _cast(self.network, self._autocast)
         if device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = self._autocast is not None
         elif device.type == "cpu" and self._autocast is not None:
@@ -47,7 +49,15 @@ class EpsModel(nn.Module):
     @torch.no_grad()
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """eps [N,C,H,W] in x's dtype, for x [N,C,H,W] and t int64 [N] in 1..T."""
-        weight = next(self.network.parameters())
-        with torch.autocast(x.device.type, self._autocast, enabled=self._autocast is not None):
-            eps: Tensor = self.network(x.to(weight.dtype), t)
+        half = self._autocast is not None
+        dtype = torch.float32 if half else next(self.network.parameters()).dtype
+        with torch.autocast(x.device.type, self._autocast, enabled=half):
+            eps: Tensor = self.network(x.to(dtype), t)
         return eps.to(x.dtype)
+
+
+def _cast(network: nn.Module, dtype: torch.dtype) -> None:
+    """Cast once what autocast would cast at every evaluation: the same numbers, bit for bit."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.to(dtype)

@@ -122,19 +122,10 @@ def _axes(axes: Any, plot: Plot) -> None:
     axes.set_yscale("log" if plot.y_log else "linear")
     axes.grid(True, which="major")
     if plot.y_log:
-        (_plain_ticks if plot.y_plain else _powers_of_ten)(axes.yaxis)
+        (style.plain_ticks if plot.y_plain else _powers_of_ten)(axes.yaxis)
     if plot.x_ticks:
         axes.set_xticks(plot.x_ticks, [f"{x:g}" for x in plot.x_ticks])
         axes.set_xticks([], minor=True)
-
-
-def _plain_ticks(axis: Any) -> None:
-    """1, 2, 5, 10, ... on a logarithmic axis."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-    axis.set_minor_locator(NullLocator())
 
 
 def _powers_of_ten(axis: Any) -> None:
