@@ -13,12 +13,12 @@ def of_all(*overrides: str, changed: str = "", files: str = "same") -> dict[str,
     """The fingerprint of every section for this grid; the cell `changed` is of something else."""
     cfg = config(*overrides)
     cells = {key: "other" if key.name == changed else "one" for key in grid(cfg)}
-    return {
-        name: fingerprints.section(
-            cfg, name, {"data": files}, section_inputs.of_sweep(cfg, name, lambda: cells)
-        )
-        for name in cfg.analysis.sections
-    }
+    found = {}
+    for name in cfg.analysis.sections:
+        of_files = {} if name in section_inputs.RECORDS_ALONE else {"data": files}
+        of_sweep = section_inputs.of_sweep(cfg, name, lambda: cells)
+        found[name] = fingerprints.section(cfg, name, of_files, of_sweep)
+    return found
 
 
 def moved(*overrides: str, changed: str = "", files: str = "same") -> set[str]:
@@ -48,7 +48,11 @@ def test_a_setting_of_one_section_moves_that_one_and_a_shared_one_all() -> None:
     everything = set(of_all(same))
     assert moved(same, "analysis.num_images=32") == everything
     assert moved(same, "sampler.trajectory=quadratic") == everything
-    assert moved(same, files="other") == everything
+    assert moved(same, files="other") == everything - {"speed"}  # which reads records alone
+
+
+def test_the_order_of_rows_is_a_sections_too() -> None:
+    assert moved("sweep.steps=[10,100]", "sweep.eta=[1.0,0.0,0.2,0.5,hat]") == {"speed"}
 
 
 def test_a_section_that_reads_no_cell_does_not_ask_for_them() -> None:

@@ -1,6 +1,7 @@
 """Signals: one line, the exit status of a shell, and what code that swallows them changes."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from helpers.pipeline import ROOT
+
+from ddim.runtime import interrupt
 
 START = """
 import os, signal, sys, time
@@ -162,3 +165,24 @@ def test_slurms_warning_requeues_the_job(tmp_path: Path, answer: str, line: str)
     done = run("with handled(): os.kill(me, signal.SIGUSR1)", {**job, "PATH": path})
     assert (done.returncode, done.stderr) == (138, line)
     assert asked.read_text() == "requeue 7_2\n"
+
+
+def test_what_a_library_has_replaced_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    restore = interrupt.restorer()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    restore()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_spawned_process_puts_its_own_handlers_back() -> None:
+    """Those of the process that started it are of no use there, and cannot be sent."""
+    sent = pickle.dumps(interrupt.restorer())
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        restore = pickle.loads(sent)  # in the other process, before the library
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        restore()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)

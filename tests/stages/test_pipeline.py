@@ -155,10 +155,13 @@ def test_a_section_is_kept_until_it_is_damaged_or_something_that_it_reads_moves(
     picture = next((folder / "path").glob("*.png"))
     pixels = picture.read_bytes()
     picture.write_bytes(pixels[:-1])
+    left = folder / f".speed.{2**22 + 1}.tmp"  # of a process that was killed
+    left.mkdir()
     compose(project, "analysis.invert.draws=3")
     output = run(project, *ANALYSIS)
     assert f"{picture.name}: is not the file that section.json describes" in output
     assert output.count("already there") == 8  # all but path and invert
+    assert not left.exists()
     assert picture.read_bytes() == pixels
     assert record.read_bytes() != kept
     compose(project)

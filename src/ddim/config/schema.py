@@ -359,7 +359,7 @@ class Analysis:
     num_images: int = renamed("n")  # held-out images behind every average
     num_shown: int = renamed("shown")  # images in every picture
     steps: int = MISSING  # S of encoding, decoding, paths and interpolations
-    section: str | None = None  # the one that the stage `analysis` measures; null: all of them
+    section: str | None = None  # the one to measure by hand; null: all that are not there yet
     speed: Speed = MISSING
     invert: Invert = MISSING
     sigma: Sigma = MISSING

@@ -15,7 +15,7 @@ from typing import Any
 
 from ddim.config import paths
 from ddim.config.schema import Config
-from ddim.records import code, prepared, reference_files
+from ddim.records import code, features, prepared, reference_files
 from ddim.records.base import Part
 from ddim.records.cell import Sampled, Trajectory, Weights
 from ddim.runtime import files
@@ -89,11 +89,14 @@ def reconstruction(cfg: Config, trajectory: Trajectory, weights: Weights) -> str
 def analysed(cfg: Config) -> dict[str, Any]:
     """Checksums of the files that sections of the analysis read, but for the sweep's; read once.
 
+    The network of the features counts by its record's checksum.
+
     None for what is not there: a section that needs it says so itself.
     """
     weights = paths.weights_file(cfg)
     return {
         "data": _if_there(lambda: prepared.read(paths.data(cfg)).files),
+        "features": _if_there(lambda: features.read(paths.features(cfg)).sha256),
         "reference": _if_there(lambda: reference(cfg)),
         "weights": files.sha256(weights) if weights.is_file() else None,
     }
@@ -104,7 +107,8 @@ def section(
 ) -> str:
     """Of the section `name` of the analysis.
 
-    of_files: `analysed`. of_sweep: ddim.records.section_inputs.of_sweep.
+    of_files: `analysed`, or nothing for one that reads records alone. of_sweep:
+    ddim.records.section_inputs.of_sweep.
     """
     analysis = dataclasses.asdict(cfg.analysis)
     parts = {

@@ -34,12 +34,20 @@ READS: dict[str, Reads] = {
 }
 
 
-# What else of `sweep` a section reads, by its settings: `sigma` counts the evaluations of every S,
-# `solvers` starts from the x_T of the first seed.
+# What else a section reads of the settings: `speed` has its chains in the order of eta, `sigma`
+# counts the evaluations of every S, `solvers` starts from the x_T of the first seed and samples
+# again where the sweep is in another precision; its rows are in their order.
 SETTINGS: dict[str, Callable[[Config], object]] = {
+    "speed": lambda cfg: [str(eta) for eta in cfg.sweep.eta],
     "sigma": lambda cfg: list(cfg.sweep.steps),
-    "solvers": lambda cfg: cfg.sweep.seeds[0],
+    "solvers": lambda cfg: [
+        cfg.sweep.seeds[0],
+        cfg.sample.precision,
+        list(cfg.analysis.solvers.rows),
+    ],
 }
+
+RECORDS_ALONE = {"speed"}  # sections that read none of the files in `out/<name>`
 
 
 def of_sweep(cfg: Config, name: str, cells: Callable[[], Mapping[CellKey, str]]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def replacing(path: Path, *, durable: bool = False, needs: int | None = None) ->
     temporary = _temporary(path)
     with writing(path, temporary, needs):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_left_over(path)
+        remove_left_over(path)
         try:
             yield temporary
             if durable:
@@ -59,7 +59,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     temporary = _temporary(folder)
     with writing(folder, temporary):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_left_over(folder)
+        remove_left_over(folder)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         try:
@@ -78,8 +78,8 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def _remove_left_over(path: Path) -> None:
-    """Remove the temporary siblings of `path` whose process is gone."""
+def remove_left_over(path: Path) -> None:
+    """Remove what killed processes left of writing `path`: temporary siblings of no process."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"):
         name = _TEMPORARY.match(left.name)
         if name is None or name[1] != path.name or is_running(int(name[2])):

@@ -68,20 +68,30 @@ def handled() -> Iterator[None]:
         _end(Interrupted(handler.number), mine)
 
 
+class _Restorer:
+    """Puts the handlers back that there were; of the process that it is in, also if it is sent."""
+
+    def __init__(self) -> None:
+        self._before = {number: signal.getsignal(number) for number in NUMBERS}
+
+    def __call__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # where nobody can have changed them
+        for number, handler in self._before.items():
+            if handler is not None:  # one that is not Python's cannot be put back
+                signal.signal(number, handler)
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return type(self), ()  # a process that is spawned has handlers of its own
+
+
 def restorer() -> Callable[[], None]:
     """What puts today's handlers back, once a library has put its own in their place.
 
     Lightning's answer a SIGTERM by a broadcast among the processes: where one alone gets the
     signal, or another waits for something else, all of them wait for ever.
     """
-    today = {number: signal.getsignal(number) for number in NUMBERS}
-
-    def restore() -> None:
-        for number, handler in today.items():
-            if handler is not None:  # one that is not Python's cannot be put back
-                signal.signal(number, handler)
-
-    return restore
+    return _Restorer()
 
 
 class Deferred:

@@ -5,13 +5,17 @@ dropped. analysis.section=NAME measures that section alone, whether it is there 
 """
 
 import shutil
-from functools import cache
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
 
 from ddim.config import paths
+from ddim.config.checks import SECTIONS
 from ddim.config.schema import Config
 from ddim.records import fingerprints, results, section, section_inputs
 from ddim.records.cell import CellKey
 from ddim.records.existing import is_analysed
+from ddim.runtime import files
 from ddim.runtime.cli import stage
 from ddim.runtime.lock import exclusive
 from ddim.stages.ready import ready
@@ -23,29 +27,52 @@ def run(cfg: Config) -> None:
     names = cfg.analysis.sections if cfg.analysis.section is None else [cfg.analysis.section]
     if not by_hand:
         _remove_others(cfg)
-    of_files = fingerprints.analysed(cfg)
-
-    @cache
-    def cells() -> dict[CellKey, str]:
-        read = results.read_cells(paths.reports(cfg), cfg)
-        return {key: cell.fingerprint for key, cell in read.items()}
-
+    reads = _Reads(cfg)
     for name in names:
-        with exclusive(paths.lock(cfg, f"analysis-{name}"), f"the section {name} of {cfg.name}"):
-            of_sweep = section_inputs.of_sweep(cfg, name, cells)
-            fingerprint = fingerprints.section(cfg, name, of_files, of_sweep)
+        with _lock(cfg, name):
+            files.remove_left_over(paths.section(cfg, name))
+            fingerprint = reads.fingerprint(name)
             if not by_hand and is_analysed(cfg, name, fingerprint):
                 print(f"{name}: already there")
             else:
                 _measure(cfg, name, fingerprint)
 
 
+def _lock(cfg: Config, name: str) -> AbstractContextManager[None]:
+    return exclusive(paths.lock(cfg, f"analysis-{name}"), f"the section {name} of {cfg.name}")
+
+
 def _remove_others(cfg: Config) -> None:
     """The folder stays, with no section in it if none is configured: DVC expects it."""
     paths.sections(cfg).mkdir(parents=True, exist_ok=True)
-    for folder in paths.sections(cfg).glob("*/"):
-        if folder.name not in cfg.analysis.sections and (folder / section.FILE).is_file():
-            shutil.rmtree(folder)
+    for name in sorted({*SECTIONS} - {*cfg.analysis.sections}):
+        folder = paths.section(cfg, name)
+        files.remove_left_over(folder)
+        if folder.is_dir():
+            with _lock(cfg, name):
+                shutil.rmtree(folder)
+
+
+class _Reads:
+    """What the sections read: once for all of them, and not before one reads it."""
+
+    def __init__(self, cfg: Config) -> None:
+        self._cfg = cfg
+
+    def fingerprint(self, name: str) -> str:
+        """Of the section `name`, if it is measured now."""
+        of_files = {} if name in section_inputs.RECORDS_ALONE else self._files
+        of_sweep = section_inputs.of_sweep(self._cfg, name, lambda: self._cells)
+        return fingerprints.section(self._cfg, name, of_files, of_sweep)
+
+    @cached_property
+    def _files(self) -> dict[str, Any]:
+        return fingerprints.analysed(self._cfg)
+
+    @cached_property
+    def _cells(self) -> dict[CellKey, str]:
+        cells = results.read_cells(paths.reports(self._cfg), self._cfg)
+        return {key: cell.fingerprint for key, cell in cells.items()}
 
 
 def _measure(cfg: Config, name: str, fingerprint: str) -> None:
