@@ -1,19 +1,20 @@
 """Part `startup`: how long programs take before they do anything.
 
 Wall time, and processor time, which other programs on the machine change less. The stage `sample`
-runs until it first evaluates the network, of the default experiment with random weights.
+runs until it first evaluates the network, of the default experiment.
 """
 
+import shutil
 from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 
-from benchmarks import commands, networks, projects
+from benchmarks import commands, projects
 from benchmarks.commands import Finished
 from benchmarks.findings import Findings
 from benchmarks.first_call import FIRST_CALL
 from benchmarks.parts import Options
-from ddim.config import params
+from ddim.config import params, paths
 
 TORCH = ("python", "-c", "import torch")
 SAMPLE = ("python", "-m", "benchmarks.first_call", "ddim.stages.sample", "-cn", "stage")
@@ -46,11 +47,13 @@ def run(options: Options, findings: Findings) -> None:
 
 
 def prepare(project: Path) -> None:
-    """A valid params.yaml of the default experiment, and weights for its network."""
+    """A valid params.yaml of the default experiment, and the weights of its report."""
     commands.run(["python", "-m", "ddim.compose"], project)
     with chdir(project):
         cfg = params.read([])
-        networks.save_as_trained(cfg)
+        file = paths.weights_file(cfg)
+        file.parent.mkdir(parents=True)
+        shutil.copy2(paths.reports(cfg) / file.name, file)
 
 
 def in_turn(
