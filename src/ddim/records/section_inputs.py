@@ -1,13 +1,16 @@
-"""What of the sweep each section of the analysis reads: a part of its fingerprint.
+"""What each section of the analysis reads: its fingerprint.
 
-So one more cell makes no section run again but those that look at it. ddim.analysis says what they
+One more cell makes no section run again but those that look at it. ddim.analysis says what they
 do with the cells.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
+from ddim.config import paths
 from ddim.config.schema import Config
+from ddim.records import fingerprints, results
 from ddim.records.cell import CellKey
 
 Reads = Callable[[Config, CellKey], bool]
@@ -63,3 +66,28 @@ def of_sweep(cfg: Config, name: str, cells: Callable[[], Mapping[CellKey, str]])
     if name in SETTINGS:
         read["settings"] = SETTINGS[name](cfg)
     return read
+
+
+class Fingerprints:
+    """Of the sections, if they are measured now; what they read is read once for all of them.
+
+    And not before one reads it: FileNotFoundError or ValueError then, naming the file.
+    """
+
+    def __init__(self, cfg: Config) -> None:
+        self._cfg = cfg
+
+    def of(self, name: str) -> str:
+        """That of the section `name`."""
+        of_files = {} if name in RECORDS_ALONE else self._files
+        of_cells = of_sweep(self._cfg, name, lambda: self._cells)
+        return fingerprints.section(self._cfg, name, of_files, of_cells)
+
+    @cached_property
+    def _files(self) -> dict[str, Any]:
+        return fingerprints.analysed(self._cfg)
+
+    @cached_property
+    def _cells(self) -> dict[CellKey, str]:
+        cells = results.read_cells(paths.reports(self._cfg), self._cfg)
+        return {key: cell.fingerprint for key, cell in cells.items()}

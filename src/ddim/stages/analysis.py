@@ -6,14 +6,11 @@ dropped. analysis.section=NAME measures that section alone, whether it is there 
 
 import shutil
 from contextlib import AbstractContextManager
-from functools import cached_property
-from typing import Any
 
 from ddim.config import paths
 from ddim.config.checks import SECTIONS
 from ddim.config.schema import Config
-from ddim.records import fingerprints, results, section, section_inputs
-from ddim.records.cell import CellKey
+from ddim.records import section, section_inputs
 from ddim.records.existing import is_analysed
 from ddim.runtime import files
 from ddim.runtime.cli import stage
@@ -27,11 +24,11 @@ def run(cfg: Config) -> None:
     names = cfg.analysis.sections if cfg.analysis.section is None else [cfg.analysis.section]
     if not by_hand:
         _remove_others(cfg)
-    reads = _Reads(cfg)
+    fingerprints = section_inputs.Fingerprints(cfg)
     for name in names:
         with _lock(cfg, name):
             files.remove_left_over(paths.section(cfg, name))
-            fingerprint = reads.fingerprint(name)
+            fingerprint = fingerprints.of(name)
             if not by_hand and is_analysed(cfg, name, fingerprint):
                 print(f"{name}: already there")
             else:
@@ -50,29 +47,8 @@ def _remove_others(cfg: Config) -> None:
         files.remove_left_over(folder)
         if folder.is_dir():
             with _lock(cfg, name):
-                shutil.rmtree(folder)
-
-
-class _Reads:
-    """What the sections read: once for all of them, and not before one reads it."""
-
-    def __init__(self, cfg: Config) -> None:
-        self._cfg = cfg
-
-    def fingerprint(self, name: str) -> str:
-        """Of the section `name`, if it is measured now."""
-        of_files = {} if name in section_inputs.RECORDS_ALONE else self._files
-        of_sweep = section_inputs.of_sweep(self._cfg, name, lambda: self._cells)
-        return fingerprints.section(self._cfg, name, of_files, of_sweep)
-
-    @cached_property
-    def _files(self) -> dict[str, Any]:
-        return fingerprints.analysed(self._cfg)
-
-    @cached_property
-    def _cells(self) -> dict[CellKey, str]:
-        cells = results.read_cells(paths.reports(self._cfg), self._cfg)
-        return {key: cell.fingerprint for key, cell in cells.items()}
+                if folder.is_dir():  # not removed by another process, meanwhile
+                    shutil.rmtree(folder)
 
 
 def _measure(cfg: Config, name: str, fingerprint: str) -> None:
