@@ -133,6 +133,7 @@ def test_the_summary_counts_both_sides_and_tells_the_weakest() -> None:
     both = "1 of 2 as claimed, 1 against, largest p < 0.001"
     assert decide([at(-4), at(5)]).summary == both
     assert decide([at(-2.3)]).summary == "1 of 1 as claimed, p = 0.021"
+    assert decide([at(-math.inf)]).summary == "1 of 1 as claimed, p < 0.001"
 
 
 def test_the_summary_of_a_claim_about_any_tells_the_clearest() -> None:
@@ -142,4 +143,3 @@ def test_the_summary_of_a_claim_about_any_tells_the_clearest() -> None:
     against = decide([at(0.5), at(5)])
     assert against.summary_of_any == "0 of 2 as claimed, 1 against, the clearest: p = 0.62"
     assert decide([at(-2.3)]).summary_of_any == "1 of 1 as claimed, p = 0.021"
-    assert decide([at(-math.inf)]).summary == "1 of 1 as claimed, p < 0.001"

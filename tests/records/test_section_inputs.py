@@ -1,9 +1,11 @@
-"""What of the sweep a section reads: one more cell runs those sections again, and no other."""
+"""What each section reads: what moves there runs those sections again, and no other."""
 
+from types import SimpleNamespace
+
+import pytest
 from helpers.report_fixture import config
 
-from ddim.records import fingerprints, section_inputs
-from ddim.records.cell import CellKey
+from ddim.records import fingerprints, results, section_inputs
 from ddim.records.results import grid
 
 READERS = {"speed", "consistency", "solvers"}
@@ -12,13 +14,15 @@ READERS = {"speed", "consistency", "solvers"}
 def of_all(*overrides: str, changed: str = "", files: str = "same") -> dict[str, str]:
     """The fingerprint of every section for this grid; the cell `changed` is of something else."""
     cfg = config(*overrides)
-    cells = {key: "other" if key.name == changed else "one" for key in grid(cfg)}
-    found = {}
-    for name in cfg.analysis.sections:
-        of_files = {} if name in section_inputs.RECORDS_ALONE else {"data": files}
-        of_sweep = section_inputs.of_sweep(cfg, name, lambda: cells)
-        found[name] = fingerprints.section(cfg, name, of_files, of_sweep)
-    return found
+    cells = {
+        key: SimpleNamespace(fingerprint="other" if key.name == changed else "one")
+        for key in grid(cfg)
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results, "read_cells", lambda *_: cells)
+        patch.setattr(fingerprints, "analysed", lambda _: {"data": files})
+        reads = section_inputs.Fingerprints(cfg)
+        return {name: reads.of(name) for name in cfg.analysis.sections}
 
 
 def moved(*overrides: str, changed: str = "", files: str = "same") -> set[str]:
@@ -55,8 +59,21 @@ def test_the_order_of_rows_is_a_sections_too() -> None:
     assert moved("sweep.steps=[10,100]", "sweep.eta=[1.0,0.0,0.2,0.5,hat]") == {"speed"}
 
 
-def test_a_section_that_reads_no_cell_does_not_ask_for_them() -> None:
-    def missing() -> dict[CellKey, str]:
-        raise FileNotFoundError
+def test_a_section_asks_for_nothing_that_it_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record or file that is missing or damaged does not stop those that need none."""
 
-    assert section_inputs.of_sweep(config(), "invert", missing) == {}
+    def missing(*_: object) -> None:
+        raise FileNotFoundError("missing")
+
+    monkeypatch.setattr(results, "read_cells", missing)
+    monkeypatch.setattr(fingerprints, "analysed", lambda _: {})
+    reads = section_inputs.Fingerprints(config())
+    assert reads.of("invert")
+    with pytest.raises(FileNotFoundError, match="missing"):
+        reads.of("consistency")
+    monkeypatch.setattr(results, "read_cells", lambda *_: {})
+    monkeypatch.setattr(fingerprints, "analysed", missing)
+    reads = section_inputs.Fingerprints(config())
+    assert reads.of("speed")
+    with pytest.raises(FileNotFoundError, match="missing"):
+        reads.of("invert")

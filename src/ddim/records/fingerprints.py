@@ -87,7 +87,7 @@ def reconstruction(cfg: Config, trajectory: Trajectory, weights: Weights) -> str
 
 
 def analysed(cfg: Config) -> dict[str, Any]:
-    """Checksums of the files that sections of the analysis read, but for the sweep's; read once.
+    """Checksums of the files that sections of the analysis read, but for the sweep's.
 
     The network of the features counts by its record's checksum.
 
