@@ -81,19 +81,24 @@ def test_the_stage_train_exports_nothing_when_interrupted(
     assert not (trained / "out/digits/train").exists()
 
 
-@pytest.mark.slow
-def test_two_processes_end_at_the_same_step(trained: Path) -> None:
-    """The signal comes to the first process alone, in the middle of the training."""
-    command = [sys.executable, "-m", *TRAIN, "trainer.strategy=ddp", "trainer.devices=2", "seed=3"]
-    command += ["trainer.accelerator=cpu", "train.steps=9000", "train.checkpoint_every=9000"]
-    running = subprocess.Popen(
-        command,
-        cwd=trained,
+def two_processes(project: Path, *program: str) -> subprocess.Popen[str]:
+    """The program over two processes, which is running: the first is the one that is returned."""
+    command = [sys.executable, "-m", *program, "trainer.strategy=ddp", "trainer.devices=2"]
+    return subprocess.Popen(
+        [*command, "trainer.accelerator=cpu"],
+        cwd=project,
         env=environment() | {"PYTHONPATH": str(ROOT / "src"), "CI": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.mark.slow
+def test_two_processes_end_at_the_same_step(trained: Path) -> None:
+    """The signal comes to the first process alone, in the middle of the training."""
+    settings = ("seed=3", "train.steps=9000", "train.checkpoint_every=9000")
+    running = two_processes(trained, *TRAIN, *settings)
     assert running.stdout is not None
     for text in running.stdout:
         if text.startswith("training: "):
@@ -127,16 +132,7 @@ def test_a_signal_to_one_of_two_processes_that_sample_ends_both(
 ) -> None:
     """Lightning's own handler would wait for the process that got none, for ever."""
     project = with_weights(new_project(light, tmp_path))
-    command = [sys.executable, "-m", *SAMPLE, "cell.steps=999", "sample.num_images=9000"]
-    command += ["trainer.strategy=ddp", "trainer.devices=2"]
-    running = subprocess.Popen(
-        [*command, "trainer.accelerator=cpu"],
-        cwd=project,
-        env=environment() | {"PYTHONPATH": str(ROOT / "src"), "CI": ""},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    running = two_processes(project, *SAMPLE, "cell.steps=999", "sample.num_images=9000")
     assert running.stdout is not None
     next(text for text in running.stdout if "(1 of 2 processes)" in text)
     listed = subprocess.run(

@@ -89,9 +89,8 @@ def reconstruction(cfg: Config, trajectory: Trajectory, weights: Weights) -> str
 def analysed(cfg: Config) -> dict[str, Any]:
     """Checksums of the files that sections of the analysis read, but for the sweep's.
 
-    The network of the features counts by its record's checksum.
-
-    None for what is not there: a section that needs it says so itself.
+    The network of the features counts by its record's checksum. None for what is not there: a
+    section that needs it says so itself.
     """
     weights = paths.weights_file(cfg)
     return {
